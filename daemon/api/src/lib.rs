@@ -1,0 +1,1 @@
+//! The types of the local API, and its client.

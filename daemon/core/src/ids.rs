@@ -1,0 +1,59 @@
+//! Newtype ids. A number is never reused within its kind.
+
+use core::fmt;
+use serde::{Deserialize, Serialize};
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident, $word:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        #[serde(transparent)]
+        pub struct $name(pub u32);
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!($word, "#{}"), self.0)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}", self.0)
+            }
+        }
+    };
+}
+
+id!(
+    /// The site, or a sub-place in it.
+    PlaceId, "place"
+);
+id!(
+    /// An opening with a lock.
+    DoorId, "door"
+);
+id!(
+    /// A person.
+    UserId, "user"
+);
+id!(
+    /// What a user shows: card, PIN, phone.
+    CredentialId, "credential"
+);
+id!(
+    /// A named bundle of doors, a schedule and a window.
+    KeyId, "key"
+);
+id!(
+    /// Weekly intervals in a time zone.
+    ScheduleId, "schedule"
+);
+
+/// A reader's place in the wiring, in the order of `site.toml`. Valid while the daemon runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReaderIx(pub u16);
+
+/// A relay board's place in the wiring, in the order of `site.toml`. Valid while the daemon runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BoardIx(pub u16);

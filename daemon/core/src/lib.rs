@@ -1,0 +1,16 @@
+//! The access model of Doorward and every decision, without I/O.
+//!
+//! **Architecture invariant.** Nothing here reads a clock, a file, a socket or a random number:
+//! time and random bytes are arguments. The crate's `clippy.toml` keeps it so.
+//!
+//! - [`model`]: the records of the access table, and the changes made to them.
+//! - [`event`], [`alarm`]: what the appliance says happened, and what somebody must see.
+//! - [`controller`]: the one state machine that owns the doors.
+
+pub mod alarm;
+pub mod card;
+pub mod controller;
+pub mod event;
+pub mod ids;
+pub mod model;
+pub mod time;

@@ -1,0 +1,115 @@
+//! Time as an argument: monotonic for deadlines, wall for schedules and logs.
+
+use core::fmt;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// Monotonic time in microseconds since an arbitrary start. Never goes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Mono(pub u64);
+
+impl Mono {
+    /// This time plus `ms` milliseconds, saturating.
+    #[must_use]
+    pub const fn plus_ms(self, ms: u64) -> Self {
+        Self(self.0.saturating_add(ms.saturating_mul(1000)))
+    }
+
+    /// Microseconds from `earlier` to this time; 0 if `earlier` is later.
+    #[must_use]
+    pub const fn since_us(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// Wall time in milliseconds since 1970-01-01T00:00:00Z.
+///
+/// RFC 3339 text in human-readable encodings, an integer in binary ones.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+pub struct Wall(pub i64);
+
+impl Wall {
+    /// Seconds since the epoch, rounded down.
+    #[must_use]
+    pub const fn seconds(self) -> i64 {
+        self.0.div_euclid(1000)
+    }
+
+    /// This time plus `ms` milliseconds, saturating.
+    #[must_use]
+    pub const fn plus_ms(self, ms: i64) -> Self {
+        Self(self.0.saturating_add(ms))
+    }
+}
+
+impl fmt::Display for Wall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_millisecond(self.0) {
+            Ok(timestamp) => write!(f, "{timestamp:.3}"),
+            Err(_) => write!(f, "{} ms", self.0),
+        }
+    }
+}
+
+impl fmt::Debug for Wall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl core::str::FromStr for Wall {
+    type Err = jiff::Error;
+
+    /// Parses RFC 3339 text with an offset, such as `2026-03-29T01:30:00Z`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.parse::<jiff::Timestamp>()?.as_millisecond()))
+    }
+}
+
+impl Serialize for Wall {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            serializer.collect_str(self)
+        } else {
+            serializer.serialize_i64(self.0)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Wall {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            let text = String::deserialize(deserializer)?;
+            text.parse().map_err(|error| {
+                de::Error::custom(format_args!(
+                    "`{text}` is not an RFC 3339 time such as `2026-03-29T01:30:00Z`: {error}"
+                ))
+            })
+        } else {
+            i64::deserialize(deserializer).map(Self)
+        }
+    }
+}
+
+/// Whether wall time may be believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ClockTrust {
+    /// Synchronised, or set by a person.
+    Trusted,
+    /// After a start without a real-time clock, or after a step nobody explained.
+    Untrusted,
+}
+
+/// The present, as every state machine is told it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Now {
+    /// For deadlines.
+    pub mono: Mono,
+    /// For schedules, windows and logs. Never behind the newest event.
+    pub wall: Wall,
+    /// Whether `wall` may be believed.
+    pub trust: ClockTrust,
+}

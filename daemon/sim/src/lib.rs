@@ -1,0 +1,1 @@
+//! A virtual site: readers, relay boards, doors and people.

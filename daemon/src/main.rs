@@ -1,0 +1,2 @@
+//! The access-control daemon.
+fn main() {}

@@ -1,0 +1,1 @@
+//! OSDP, card formats and relay-board maps, without I/O.

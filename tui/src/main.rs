@@ -1,0 +1,2 @@
+//! The console and the command line.
+fn main() {}
