@@ -14,8 +14,6 @@ pub const MAX_READINGS: usize = 8;
 ///
 /// `Debug` shows the length only: the bits open doors.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[cfg_attr(feature = "openapi", schema(value_type = String, example = "00000010100000000111101100"))]
 pub struct CardBits {
     len: u16,
     bytes: [u8; MAX_CARD_BITS as usize / 8],
@@ -57,14 +55,20 @@ impl CardBits {
         };
         let whole = len.div_ceil(8);
         if bytes.len() < whole {
-            return Err(CardBitsError::Short { bits: len, bytes: bytes.len() });
+            return Err(CardBitsError::Short {
+                bits: len,
+                bytes: bytes.len(),
+            });
         }
         let mut own = [0; MAX_CARD_BITS as usize / 8];
         own[..whole].copy_from_slice(&bytes[..whole]);
         let spare = whole * 8 - len;
         // Bits behind the last one are cleared, so that equality is equality of cards.
         own[whole - 1] &= 0xFF << spare;
-        Ok(Self { len: bits, bytes: own })
+        Ok(Self {
+            len: bits,
+            bytes: own,
+        })
     }
 
     /// The number of bits, 1 to [`MAX_CARD_BITS`].
@@ -94,7 +98,8 @@ impl CardBits {
 
 impl fmt::Display for CardBits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (0..self.len()).try_for_each(|at| f.write_str(if self.bit(at) == Some(true) { "1" } else { "0" }))
+        (0..self.len())
+            .try_for_each(|at| f.write_str(if self.bit(at) == Some(true) { "1" } else { "0" }))
     }
 }
 
@@ -130,7 +135,9 @@ impl Serialize for CardBits {
 
 impl<'de> Deserialize<'de> for CardBits {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(de::Error::custom)
     }
 }
 
@@ -138,8 +145,6 @@ impl<'de> Deserialize<'de> for CardBits {
 ///
 /// Held inline, so that a reading is `Copy` and the decision path allocates nothing.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[cfg_attr(feature = "openapi", schema(value_type = String, example = "H10301"))]
 pub struct FormatName([u8; 16]);
 
 /// Why text is not a format name.
@@ -190,7 +195,9 @@ impl Serialize for FormatName {
 
 impl<'de> Deserialize<'de> for FormatName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(de::Error::custom)
     }
 }
 
@@ -262,10 +269,22 @@ mod tests {
 
     #[test]
     fn bits_out_of_bounds_are_refused() {
-        assert_eq!("".parse::<CardBits>(), Err(CardBitsError::Length { found: 0 }));
-        assert_eq!("1".repeat(257).parse::<CardBits>(), Err(CardBitsError::Length { found: 257 }));
-        assert_eq!("1012".parse::<CardBits>(), Err(CardBitsError::Character { found: '2', at: 3 }));
-        assert_eq!(CardBits::new(9, &[0xFF]), Err(CardBitsError::Short { bits: 9, bytes: 1 }));
+        assert_eq!(
+            "".parse::<CardBits>(),
+            Err(CardBitsError::Length { found: 0 })
+        );
+        assert_eq!(
+            "1".repeat(257).parse::<CardBits>(),
+            Err(CardBitsError::Length { found: 257 })
+        );
+        assert_eq!(
+            "1012".parse::<CardBits>(),
+            Err(CardBitsError::Character { found: '2', at: 3 })
+        );
+        assert_eq!(
+            CardBits::new(9, &[0xFF]),
+            Err(CardBitsError::Short { bits: 9, bytes: 1 })
+        );
     }
 
     #[test]
@@ -284,7 +303,11 @@ mod tests {
 
     #[test]
     fn debug_tells_no_card_number() {
-        let number = CardNumber { format: "H10301".parse().unwrap(), facility: Some(12), number: 34567 };
+        let number = CardNumber {
+            format: "H10301".parse().unwrap(),
+            facility: Some(12),
+            number: 34567,
+        };
         assert_eq!(format!("{number:?}"), "CardNumber(H10301, …)");
         assert_eq!(number.to_string(), "H10301 12-34567");
     }

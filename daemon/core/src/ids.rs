@@ -1,6 +1,9 @@
 //! Newtype ids. A number is never reused within its kind.
 
 use core::fmt;
+use core::ops::Deref;
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 macro_rules! id {
@@ -57,3 +60,47 @@ pub struct ReaderIx(pub u16);
 /// A relay board's place in the wiring, in the order of `site.toml`. Valid while the daemon runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BoardIx(pub u16);
+
+macro_rules! shared_name {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Arc<str>);
+
+        impl From<&str> for $name {
+            fn from(name: &str) -> Self {
+                Self(name.into())
+            }
+        }
+
+        impl Deref for $name {
+            type Target = str;
+
+            fn deref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&*self.0, f)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+shared_name!(
+    /// The name of a reader, a relay board or a serial port in `site.toml`. Cheap to clone.
+    DeviceName
+);
+shared_name!(
+    /// Who did something, for the logs: `uid 1000 (name)`, `headquarters`. Cheap to clone.
+    Actor
+);

@@ -13,4 +13,6 @@ pub mod controller;
 pub mod event;
 pub mod ids;
 pub mod model;
+#[cfg(feature = "openapi")]
+mod openapi;
 pub mod time;

@@ -25,8 +25,6 @@ impl Mono {
 ///
 /// RFC 3339 text in human-readable encodings, an integer in binary ones.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
 pub struct Wall(pub i64);
 
 impl Wall {

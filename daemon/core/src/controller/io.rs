@@ -1,0 +1,227 @@
+//! What goes into the controller, and what comes out.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::alarm::AlarmChange;
+use crate::card::CardRead;
+use crate::event::Event;
+use crate::ids::{Actor, BoardIx, DoorId, ReaderIx};
+use crate::model::DoorMode;
+
+/// What the controller is told.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// From a reader.
+    Reader {
+        /// Which one.
+        reader: ReaderIx,
+        /// What it says.
+        event: ReaderEvent,
+    },
+    /// From a relay board.
+    Board {
+        /// Which one.
+        board: BoardIx,
+        /// What it says.
+        event: BoardEvent,
+    },
+    /// The event of this token is durable.
+    Recorded {
+        /// As given with [`Output::Record`].
+        token: RecordToken,
+    },
+    /// The event of this token could not be stored yet; the store goes on trying.
+    RecordFailed {
+        /// As given with [`Output::Record`].
+        token: RecordToken,
+    },
+    /// An operator acts on a door.
+    Command {
+        /// Returned with [`Output::CommandDone`].
+        id: CommandId,
+        /// Which door.
+        door: DoorId,
+        /// What to do.
+        command: DoorCommand,
+        /// Who, for the log.
+        actor: Actor,
+    },
+    /// A condition outside the doors begins or ends; it is logged like any other alarm.
+    Alarm(AlarmChange),
+}
+
+/// What a reader says.
+#[derive(Debug, Clone)]
+pub enum ReaderEvent {
+    /// It answers, securely if it must.
+    Online,
+    /// It stopped answering.
+    Offline,
+    /// A card was read.
+    Card(CardRead),
+    /// Keys were pressed: ASCII digits, `*` and `#`.
+    Keys(Arc<[u8]>),
+    /// Its tamper contact opened (`true`) or closed.
+    Tamper(bool),
+    /// Its power failed (`true`) or returned.
+    PowerFailed(bool),
+    /// Its secure channel could not be set up (`true`), or stands again.
+    SecureChannelFailed(bool),
+}
+
+/// What a relay board says.
+#[derive(Debug, Clone)]
+pub enum BoardEvent {
+    /// It answers; its outputs are in their safe state.
+    Online,
+    /// It stopped answering.
+    Offline,
+    /// The levels of its inputs: bit 0 is input 1. Sent on every change and after coming online.
+    Inputs(u64),
+    /// It refused a command for this output, or the command was given up.
+    OutputFailed {
+        /// From 1.
+        output: u16,
+    },
+}
+
+/// What an operator can do at a door.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum DoorCommand {
+    /// Unlock for the door's unlock time.
+    UnlockOnce,
+}
+
+/// What the controller wants done, in this order.
+#[derive(Debug, Clone)]
+pub enum Output {
+    /// Drive a relay.
+    Relay {
+        /// On which board.
+        board: BoardIx,
+        /// Which output, from 1.
+        output: u16,
+        /// How.
+        command: RelayCommand,
+    },
+    /// Show something at a reader.
+    Feedback {
+        /// Which one.
+        reader: ReaderIx,
+        /// What.
+        feedback: Feedback,
+    },
+    /// Store an event, then answer with [`Input::Recorded`].
+    Record {
+        /// To be returned.
+        token: RecordToken,
+        /// The event.
+        event: Event,
+    },
+    /// An alarm's condition begins or ends (its event is sent as a record beside it).
+    Alarm(AlarmChange),
+    /// A door's live state has changed.
+    Door(DoorStatus),
+    /// An operator's command was carried out or refused.
+    CommandDone {
+        /// As given.
+        id: CommandId,
+        /// Whether it was carried out.
+        result: Result<(), CommandError>,
+    },
+}
+
+/// Why a door command was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum CommandError {
+    /// No such door.
+    #[error("there is no such door")]
+    DoorUnknown,
+    /// The door has no relay, or its board does not answer.
+    #[error("the door's relay cannot be driven: no relay is wired, or its board does not answer")]
+    RelayUnavailable,
+    /// The door's mode does not allow it.
+    #[error("the door is locked by its mode")]
+    DoorLocked,
+}
+
+/// How to drive a relay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RelayCommand {
+    /// Energised for `ms` milliseconds: timed by the board where it can, else by its driver.
+    Pulse {
+        /// 1 to [`crate::model::UNLOCK_MS_MAX`].
+        ms: u32,
+    },
+    /// Energised until told otherwise.
+    On,
+    /// De-energised; ends a pulse.
+    Off,
+}
+
+/// What a reader shows and sounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Feedback {
+    /// Ready, the door is locked.
+    Locked,
+    /// The door stands unlocked.
+    Unlocked,
+    /// Access granted.
+    Granted,
+    /// Access denied.
+    Denied,
+    /// Working on it: decided soon.
+    Waiting,
+    /// The door must be closed, or an alarm follows.
+    HeldOpenWarning,
+    /// The door cannot be operated.
+    OutOfOrder,
+}
+
+/// Names an event between [`Output::Record`] and [`Input::Recorded`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RecordToken(pub u64);
+
+/// Names an operator's command until it is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CommandId(pub u64);
+
+/// A door's live state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DoorStatus {
+    /// Which door.
+    pub door: DoorId,
+    /// Its mode.
+    pub mode: DoorMode,
+    /// Its lock.
+    pub lock: LockState,
+    /// Whether its contact says open; `None` without a contact, or while its board is offline.
+    pub open: Option<bool>,
+    /// The forced-open alarm's condition holds.
+    pub forced_open: bool,
+    /// The held-open alarm's condition holds.
+    pub held_open: bool,
+    /// Its relay board answers; false also when no relay is wired.
+    pub relay_online: bool,
+    /// All its readers answer.
+    pub readers_online: bool,
+}
+
+/// A lock, as driven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum LockState {
+    /// Locked.
+    Locked,
+    /// Unlocked for a while or by mode.
+    Unlocked,
+}

@@ -1,0 +1,227 @@
+//! The passage log: what happened at the doors, one event a row.
+
+use core::fmt;
+use serde::{Deserialize, Serialize};
+
+use crate::alarm::AlarmKind;
+use crate::card::CardBits;
+use crate::ids::{Actor, CredentialId, DeviceName, DoorId, KeyId, UserId};
+use crate::time::{ClockTrust, Wall};
+
+/// One event, before the store gives it its number.
+///
+/// `user`, `credential` and `card` are personal data: the store hangs them on the hash chain by a
+/// salted commitment, so that they can be erased without breaking it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Event {
+    /// When it happened.
+    pub at: Wall,
+    /// Whether `at` may be believed.
+    pub clock: ClockTrust,
+    /// What happened.
+    pub kind: EventKind,
+    /// The outcome's reason, for decisions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+    /// Where.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub door: Option<DoorId>,
+    /// At which reader, by its name in `site.toml`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reader: Option<DeviceName>,
+    /// At which relay board, by its name in `site.toml`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub board: Option<DeviceName>,
+    /// Which way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub direction: Option<Direction>,
+    /// The key that matched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<KeyId>,
+    /// The user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<UserId>,
+    /// The credential.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<CredentialId>,
+    /// The bits of an unknown card, so that it can be enrolled from its event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card: Option<CardBits>,
+    /// Who commanded it, for operations from the console, the API or headquarters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<Actor>,
+    /// The alarm, for alarm events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alarm: Option<AlarmKind>,
+    /// The revision of the access table that it was decided under.
+    pub revision: u64,
+}
+
+impl Event {
+    /// An event of `kind` with nothing but its time and the table's revision.
+    #[must_use]
+    pub const fn new(kind: EventKind, at: Wall, clock: ClockTrust, revision: u64) -> Self {
+        Self {
+            at,
+            clock,
+            kind,
+            reason: None,
+            door: None,
+            reader: None,
+            board: None,
+            direction: None,
+            key: None,
+            user: None,
+            credential: None,
+            card: None,
+            actor: None,
+            alarm: None,
+            revision,
+        }
+    }
+}
+
+/// Which way a reader leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// In, from an entry reader.
+    Entry,
+    /// Out, from an exit reader.
+    Exit,
+}
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum EventKind {
+    /// A credential was granted passage; the door unlocks.
+    Granted,
+    /// A credential was denied.
+    Denied,
+    /// An operator unlocked the door once.
+    UnlockedByOperator,
+    /// Somebody asked to exit; the door unlocks.
+    ExitRequested,
+    /// The door opened after a grant.
+    Entered,
+    /// The unlock time ended and the door was not opened.
+    NotEntered,
+    /// The door closed.
+    Closed,
+    /// The door opened without grant, exit request or operator.
+    ForcedOpen,
+    /// The door stood open longer than allowed.
+    HeldOpen,
+    /// A reader answers again.
+    ReaderOnline,
+    /// A reader stopped answering.
+    ReaderOffline,
+    /// A relay board answers again.
+    BoardOnline,
+    /// A relay board stopped answering.
+    BoardOffline,
+    /// An alarm was raised.
+    AlarmRaised,
+    /// An alarm's condition ended.
+    AlarmCleared,
+    /// The daemon serves the doors.
+    Started,
+    /// The daemon stopped in order.
+    Stopped,
+}
+
+/// Why a decision came out as it did. The text codes are stable: they are written to logs, sent to
+/// headquarters, and documented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// Granted by a key.
+    Granted,
+    /// The reader belongs to no door of the table.
+    DoorUnknown,
+    /// The door is in lockdown.
+    DoorLockdown,
+    /// The door's mode is locked.
+    DoorLocked,
+    /// No credential has these bits or numbers.
+    CardUnknown,
+    /// Several credentials could be meant; none is guessed.
+    CardAmbiguous,
+    /// The credential was not handed over yet.
+    CredentialPending,
+    /// The credential is lost or put aside.
+    CredentialInactive,
+    /// The credential was taken back.
+    CredentialRemoved,
+    /// The credential is not valid yet.
+    CredentialNotYetValid,
+    /// The credential has expired.
+    CredentialExpired,
+    /// The credential is held by nobody.
+    CredentialUnassigned,
+    /// The user's invitation is not accepted.
+    UserInvited,
+    /// The user is switched off.
+    UserInactive,
+    /// The user is suspended.
+    UserSuspended,
+    /// The user was removed.
+    UserRemoved,
+    /// No key of the user opens this door.
+    NoGrant,
+    /// Every grant for this door lies outside its intervals.
+    GrantNotValid,
+    /// The key for this door is blocked.
+    KeyBlocked,
+    /// The key for this door is outside its common window.
+    KeyOutsideWindow,
+    /// The key for this door is outside its schedule.
+    OutsideSchedule,
+    /// The clock is not trusted, and the site refuses scheduled access meanwhile.
+    ClockNotTrusted,
+    /// The door's relay cannot be driven.
+    RelayUnavailable,
+}
+
+impl Reason {
+    /// The stable text code, such as `outside_schedule`.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Granted => "granted",
+            Self::DoorUnknown => "door_unknown",
+            Self::DoorLockdown => "door_lockdown",
+            Self::DoorLocked => "door_locked",
+            Self::CardUnknown => "card_unknown",
+            Self::CardAmbiguous => "card_ambiguous",
+            Self::CredentialPending => "credential_pending",
+            Self::CredentialInactive => "credential_inactive",
+            Self::CredentialRemoved => "credential_removed",
+            Self::CredentialNotYetValid => "credential_not_yet_valid",
+            Self::CredentialExpired => "credential_expired",
+            Self::CredentialUnassigned => "credential_unassigned",
+            Self::UserInvited => "user_invited",
+            Self::UserInactive => "user_inactive",
+            Self::UserSuspended => "user_suspended",
+            Self::UserRemoved => "user_removed",
+            Self::NoGrant => "no_grant",
+            Self::GrantNotValid => "grant_not_valid",
+            Self::KeyBlocked => "key_blocked",
+            Self::KeyOutsideWindow => "key_outside_window",
+            Self::OutsideSchedule => "outside_schedule",
+            Self::ClockNotTrusted => "clock_not_trusted",
+            Self::RelayUnavailable => "relay_unavailable",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}

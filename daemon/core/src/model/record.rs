@@ -1,0 +1,97 @@
+use serde::{Deserialize, Serialize};
+
+use super::{Credential, Door, Grant, Key, Place, Schedule, User};
+use crate::ids::{CredentialId, DoorId, KeyId, PlaceId, ScheduleId, UserId};
+
+/// Any record of the access table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "record", rename_all = "snake_case")]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Record {
+    Place(Place),
+    Door(Door),
+    User(User),
+    Credential(Credential),
+    Key(Key),
+    Grant(Grant),
+    Schedule(Schedule),
+}
+
+/// Names one record of the access table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(tag = "kind", content = "id", rename_all = "snake_case")]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum RecordRef {
+    Place(PlaceId),
+    Door(DoorId),
+    User(UserId),
+    Credential(CredentialId),
+    Key(KeyId),
+    Grant { user: UserId, key: KeyId },
+    Schedule(ScheduleId),
+}
+
+/// The kinds of records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Kind {
+    Place,
+    Door,
+    User,
+    Credential,
+    Key,
+    Grant,
+    Schedule,
+}
+
+impl Record {
+    /// What names it.
+    #[must_use]
+    pub const fn reference(&self) -> RecordRef {
+        match self {
+            Self::Place(place) => RecordRef::Place(place.id),
+            Self::Door(door) => RecordRef::Door(door.id),
+            Self::User(user) => RecordRef::User(user.id),
+            Self::Credential(credential) => RecordRef::Credential(credential.id),
+            Self::Key(key) => RecordRef::Key(key.id),
+            Self::Grant(grant) => RecordRef::Grant {
+                user: grant.user,
+                key: grant.key,
+            },
+            Self::Schedule(schedule) => RecordRef::Schedule(schedule.id),
+        }
+    }
+}
+
+impl RecordRef {
+    /// Its kind.
+    #[must_use]
+    pub const fn kind(self) -> Kind {
+        match self {
+            Self::Place(_) => Kind::Place,
+            Self::Door(_) => Kind::Door,
+            Self::User(_) => Kind::User,
+            Self::Credential(_) => Kind::Credential,
+            Self::Key(_) => Kind::Key,
+            Self::Grant { .. } => Kind::Grant,
+            Self::Schedule(_) => Kind::Schedule,
+        }
+    }
+}
+
+impl core::fmt::Display for RecordRef {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Place(id) => write!(f, "place {id}"),
+            Self::Door(id) => write!(f, "door {id}"),
+            Self::User(id) => write!(f, "user {id}"),
+            Self::Credential(id) => write!(f, "credential {id}"),
+            Self::Key(id) => write!(f, "key {id}"),
+            Self::Grant { user, key } => write!(f, "grant of key {key} to user {user}"),
+            Self::Schedule(id) => write!(f, "schedule {id}"),
+        }
+    }
+}

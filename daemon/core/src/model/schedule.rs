@@ -1,0 +1,72 @@
+use serde::{Deserialize, Serialize};
+
+use crate::ids::ScheduleId;
+
+/// Minutes of a day: 1440 is the midnight that ends it.
+pub const MINUTES_PER_DAY: u16 = 1440;
+
+/// Weekly intervals in a time zone, minute grain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Schedule {
+    /// Its number.
+    pub id: ScheduleId,
+    /// 1 to 100 characters.
+    pub name: String,
+    /// IANA time zone, such as `Europe/Stockholm`.
+    pub time_zone: String,
+    /// At most 200; may overlap. None is never.
+    #[serde(default)]
+    pub weekly: Vec<WeeklyInterval>,
+}
+
+/// One interval of the week in local time.
+///
+/// Judged by the reading of the local clock: an hour that DST skips does not occur, an hour that
+/// DST repeats counts both times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct WeeklyInterval {
+    /// The day it begins on.
+    pub day: Weekday,
+    /// Minute of the day it begins at, 0 to 1439. Included.
+    pub from_minute: u16,
+    /// Minute it ends at, not included: 1 to 1440 on the same day; at or before `from_minute`
+    /// it ends on the next day.
+    pub until_minute: u16,
+}
+
+/// A day of the week.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Weekday {
+    Monday,
+    Tuesday,
+    Wednesday,
+    Thursday,
+    Friday,
+    Saturday,
+    Sunday,
+}
+
+impl Weekday {
+    /// All days in order, Monday first as in ISO 8601.
+    pub const ALL: [Self; 7] = [
+        Self::Monday,
+        Self::Tuesday,
+        Self::Wednesday,
+        Self::Thursday,
+        Self::Friday,
+        Self::Saturday,
+        Self::Sunday,
+    ];
+
+    /// 0 for Monday to 6 for Sunday.
+    #[must_use]
+    pub const fn index(self) -> u16 {
+        self as u16
+    }
+}
