@@ -1,1 +1,20 @@
-//! The access-control daemon.
+//! The access-control daemon: all the I/O around `doorward-core` and `doorward-wire`.
+//!
+//! - [`doors`]: the thread that owns the doors; [`readers`] and [`relays`] run on it.
+//! - [`store`]: the access table and the logs. The only module that knows sled.
+//! - [`admin`]: the local API. [`uplink`]: MQTT. Both run in the office.
+//! - [`config`]: `site.toml`. [`system`]: logging, systemd, signals, exit codes.
+//! - [`run`]: puts them together and takes them apart again.
+
+pub mod admin;
+pub mod clock;
+pub mod config;
+pub mod doors;
+pub mod permit;
+pub mod readers;
+pub mod relays;
+pub mod run;
+pub mod serial;
+pub mod store;
+pub mod system;
+pub mod uplink;

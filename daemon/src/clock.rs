@@ -1,0 +1,1 @@
+//! Wall and monotonic time, and whether wall time may be believed.

@@ -1,0 +1,1 @@
+//! `site.toml`: wiring, paths, broker, and who may use the socket.

@@ -1,0 +1,7 @@
+//! The thread that owns the doors, and the handle by which the office reaches it.
+
+mod handle;
+
+pub use handle::{
+    Alarm, BoardStatus, DoorsError, DoorsHandle, DoorsRequest, Live, LiveSite, ReaderStatus,
+};

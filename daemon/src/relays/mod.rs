@@ -1,0 +1,1 @@
+//! Relay boards over Modbus RTU and Modbus TCP.

@@ -1,0 +1,1 @@
+//! The access table and the logs, durable in sled. The only module that knows sled.

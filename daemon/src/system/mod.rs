@@ -1,0 +1,1 @@
+//! Logging, systemd, signals, exit codes.

@@ -1,0 +1,1 @@
+//! Upward over MQTT. The only module that knows rumqttc.
