@@ -1,1 +1,2 @@
 //! OSDP, card formats and relay-board maps, without I/O.
+pub mod osdp;
