@@ -1,1 +1,293 @@
 //! `site.toml`: wiring, paths, broker, and who may use the socket.
+//!
+//! Doors, users, keys and everything else that people administer live in the access table. Here
+//! stands only what an electrician or a system administrator decides. Every key is described in
+//! `config/site.toml`. Unknown keys are refused, and all problems are reported at once.
+
+mod fields;
+mod keyfile;
+mod parse;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+use doorward_core::ids::DeviceName;
+
+pub use fields::ConfigProblem;
+pub use keyfile::{KeyFileError, Scbk};
+
+/// The largest configuration file read, in bytes.
+pub const CONFIG_BYTES_MAX: u64 = 1 << 20;
+/// The most OSDP buses.
+pub const BUSES_MAX: usize = 32;
+/// The most readers on one OSDP bus: addresses 0x00 to 0x7E (IEC 60839-11-5, 5.9).
+pub const READERS_PER_BUS_MAX: usize = 127;
+/// The most relay boards.
+pub const BOARDS_MAX: usize = 64;
+/// Baud rates of OSDP buses and Modbus RTU lines.
+pub const BAUDS: [u32; 7] = [9600, 19_200, 38_400, 57_600, 115_200, 230_400, 460_800];
+
+/// The configuration of one appliance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SiteConfig {
+    /// What the site is called, in the console and in MQTT topics.
+    pub name: String,
+    /// The folder of the store.
+    pub data: PathBuf,
+    /// Card formats; `None` for those built in.
+    pub card_formats: Option<PathBuf>,
+    /// A folder of relay-board profiles beside those built in.
+    pub board_profiles: Option<PathBuf>,
+    /// The local API.
+    pub api: ApiConfig,
+    /// Rules of the whole site.
+    pub doors: DoorsConfig,
+    /// OSDP buses with their readers.
+    pub buses: Vec<BusConfig>,
+    /// Relay boards.
+    pub boards: Vec<BoardConfig>,
+    /// The broker; `None` for an appliance without headquarters.
+    pub uplink: Option<UplinkConfig>,
+}
+
+/// The socket of the local API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiConfig {
+    /// Where it is.
+    pub socket: PathBuf,
+    /// Its permission bits.
+    pub mode: u32,
+    /// The group it belongs to; `None` for the daemon's own.
+    pub group: Option<String>,
+    /// Users who may use it; empty for everybody who can open it.
+    pub users: Vec<String>,
+}
+
+/// Rules of the whole site.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DoorsConfig {
+    /// How long a grant waits for its event to be durable, in milliseconds. 0 to 1000.
+    pub record_deadline_ms: u32,
+    /// What schedules and windows do while the clock is not trusted.
+    pub untrusted_clock: UntrustedClock,
+}
+
+/// What schedules and windows do while the clock is not trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UntrustedClock {
+    /// Whatever depends on the time is refused; grants without schedule or window go on.
+    RefuseScheduled,
+    /// The clock is believed all the same.
+    TrustAnyway,
+}
+
+/// One RS-485 line with OSDP readers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BusConfig {
+    /// Its name in logs.
+    pub name: DeviceName,
+    /// The serial device.
+    pub port: PathBuf,
+    /// One of [`BAUDS`].
+    pub baud: u32,
+    /// In the order of the file.
+    pub readers: Vec<ReaderConfig>,
+}
+
+/// One OSDP reader.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReaderConfig {
+    /// Its name, unique on the site.
+    pub name: DeviceName,
+    /// 0 to 126, unique on its bus.
+    pub address: u8,
+    /// How it is spoken to.
+    pub security: ReaderSecurity,
+}
+
+/// How a reader is spoken to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReaderSecurity {
+    /// In Secure Channel only, with the key in this file.
+    Secure {
+        /// A file with the 16-byte SCBK as 32 hexadecimal digits.
+        key_file: PathBuf,
+    },
+    /// In clear: cards can be read off the line and forged.
+    Clear,
+}
+
+/// One relay board.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BoardConfig {
+    /// Its name, unique on the site.
+    pub name: DeviceName,
+    /// The profile that says which registers do what.
+    pub profile: String,
+    /// How it is reached.
+    pub transport: BoardTransport,
+    /// The Modbus unit, 1 to 247.
+    pub unit: u8,
+    /// How often its inputs are read, in milliseconds. 5 to 10000.
+    pub poll_ms: u32,
+}
+
+/// How a relay board is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BoardTransport {
+    /// Modbus TCP at `host:port`.
+    Tcp {
+        /// Host name or address, and port.
+        address: String,
+    },
+    /// Modbus RTU on a serial line. Boards with the same port share it.
+    Rtu {
+        /// The serial device.
+        port: PathBuf,
+        /// One of [`BAUDS`].
+        baud: u32,
+        /// Parity bit.
+        parity: Parity,
+    },
+}
+
+/// The parity bit of a serial line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Parity {
+    None,
+    Even,
+    Odd,
+}
+
+/// The broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UplinkConfig {
+    /// Host name or address.
+    pub host: String,
+    /// 1 to 65535.
+    pub port: u16,
+    /// What this appliance calls itself to the broker.
+    pub client_id: String,
+    /// What every topic begins with.
+    pub topic_prefix: String,
+    /// Seconds between signs of life, 5 to 3600.
+    pub keep_alive_s: u16,
+    /// Events that may be under way at once, 1 to 1000.
+    pub in_flight: u16,
+    /// User name, with the password in a file.
+    pub login: Option<UplinkLogin>,
+    /// TLS; `None` for a broker on a trusted network only.
+    pub tls: Option<UplinkTls>,
+}
+
+/// A login at the broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UplinkLogin {
+    /// User name.
+    pub user: String,
+    /// A file with the password on its first line.
+    pub password_file: PathBuf,
+}
+
+/// TLS to the broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UplinkTls {
+    /// The certificate authority, PEM.
+    pub ca_file: PathBuf,
+    /// The appliance's own certificate and private key, PEM.
+    pub client: Option<ClientCertificate>,
+}
+
+/// The appliance's own certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// The certificate chain, PEM.
+    pub certificate_file: PathBuf,
+    /// The private key, PEM.
+    pub key_file: PathBuf,
+}
+
+/// Why a configuration was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read `{}`", path.display())]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is larger than [`CONFIG_BYTES_MAX`].
+    #[error("`{}` has {bytes} bytes, allowed are {CONFIG_BYTES_MAX}", path.display())]
+    TooLarge {
+        /// Which file.
+        path: PathBuf,
+        /// Its size.
+        bytes: u64,
+    },
+    /// It was read, and is wrong.
+    #[error("`{}` has {} {}:{}", path.display(), problems.len(), plural(problems.len()), listed(path, problems))]
+    Wrong {
+        /// Which file.
+        path: PathBuf,
+        /// Everything wrong with it, by line.
+        problems: Vec<ConfigProblem>,
+    },
+}
+
+const fn plural(count: usize) -> &'static str {
+    if count == 1 { "problem" } else { "problems" }
+}
+
+fn listed(path: &Path, problems: &[ConfigProblem]) -> String {
+    problems
+        .iter()
+        .map(|problem| {
+            format!(
+                "\n  {}:{}: `{}` {}",
+                path.display(),
+                problem.line,
+                problem.key,
+                problem.message
+            )
+        })
+        .collect()
+}
+
+impl SiteConfig {
+    /// Reads and checks a file.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let read = |source| ConfigError::Read {
+            path: path.to_owned(),
+            source,
+        };
+        let bytes = std::fs::metadata(path).map_err(read)?.len();
+        if bytes > CONFIG_BYTES_MAX {
+            return Err(ConfigError::TooLarge {
+                path: path.to_owned(),
+                bytes,
+            });
+        }
+        let text = std::fs::read_to_string(path).map_err(read)?;
+        Self::parse(&text).map_err(|problems| ConfigError::Wrong {
+            path: path.to_owned(),
+            problems,
+        })
+    }
+
+    /// Checks a document. All problems at once, by line.
+    pub fn parse(text: &str) -> Result<Self, Vec<ConfigProblem>> {
+        parse::parse(text)
+    }
+
+    /// The names of all readers, in the order that numbers them.
+    pub fn reader_names(&self) -> impl Iterator<Item = &DeviceName> {
+        self.buses
+            .iter()
+            .flat_map(|bus| &bus.readers)
+            .map(|reader| &reader.name)
+    }
+}

@@ -11,10 +11,10 @@ use doorward_core::time::Wall;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 /// Requests that may wait for the doors; more are refused.
-pub const REQUESTS_MAX: usize = 64;
+pub(super) const REQUESTS_MAX: usize = 64;
 
 /// Live changes that a slow listener may lag behind before it misses some.
-pub const LIVE_LAG_MAX: usize = 1024;
+pub(super) const LIVE_LAG_MAX: usize = 1024;
 
 /// What the office asks of the doors.
 #[derive(Debug)]

@@ -1,0 +1,456 @@
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use doorward_core::ids::DeviceName;
+use toml::de::DeTable;
+
+use super::fields::{Fields, Findings, Located};
+use super::{
+    ApiConfig, BAUDS, BOARDS_MAX, BUSES_MAX, BoardConfig, BoardTransport, BusConfig,
+    ClientCertificate, ConfigProblem, DoorsConfig, Parity, READERS_PER_BUS_MAX, ReaderConfig,
+    ReaderSecurity, SiteConfig, UntrustedClock, UplinkConfig, UplinkLogin, UplinkTls,
+};
+
+pub(super) fn parse(text: &str) -> Result<SiteConfig, Vec<ConfigProblem>> {
+    let mut found = Findings::new(text);
+    let (document, syntax) = DeTable::parse_recoverable(text);
+    if !syntax.is_empty() {
+        for error in syntax {
+            let offset = error.span().map_or(0, |span| span.start);
+            found.add(offset, "syntax", error.message().to_owned());
+        }
+        return Err(found.problems);
+    }
+    let config = site(Fields::root(&document), &mut found);
+    found.problems.sort_by_key(|problem| problem.line);
+    match config {
+        Some(config) if found.problems.is_empty() => Ok(config),
+        _ => Err(found.problems),
+    }
+}
+
+fn site(mut root: Fields<'_>, found: &mut Findings<'_>) -> Option<SiteConfig> {
+    let mut names = Names::default();
+    let name = match root.table("site", found) {
+        Some(mut fields) => {
+            let name = fields.required_text("name", NAME_RULE, is_name, found);
+            fields.finish(found);
+            name
+        }
+        None => {
+            found.add(
+                0,
+                "site.name",
+                format!("is missing, allowed is {NAME_RULE}"),
+            );
+            None
+        }
+    };
+    let (data, card_formats, board_profiles) = match root.table("paths", found) {
+        Some(mut fields) => {
+            let data = path(&mut fields, "data", found);
+            let card_formats = path(&mut fields, "card_formats", found);
+            let board_profiles = path(&mut fields, "board_profiles", found);
+            fields.finish(found);
+            (data, card_formats, board_profiles)
+        }
+        None => (None, None, None),
+    };
+    let api = api(root.table("api", found), found);
+    let doors = doors(root.table("doors", found), found);
+    let buses = root.tables("osdp_bus", BUSES_MAX, found);
+    let buses: Vec<_> = buses
+        .into_iter()
+        .map(|fields| bus(fields, &mut names, found))
+        .collect();
+    let boards = root.tables("board", BOARDS_MAX, found);
+    let boards: Vec<_> = boards
+        .into_iter()
+        .map(|fields| board(fields, &mut names, found))
+        .collect();
+    let uplink = root
+        .table("uplink", found)
+        .map(|fields| uplink(fields, found));
+    root.finish(found);
+
+    let uplink = match uplink {
+        Some(uplink) => Some(uplink?),
+        None => None,
+    };
+    Some(SiteConfig {
+        name: name?.value,
+        data: data.unwrap_or_else(|| PathBuf::from("/var/lib/doorward")),
+        card_formats,
+        board_profiles,
+        api,
+        doors,
+        buses: buses.into_iter().collect::<Option<_>>()?,
+        boards: boards.into_iter().collect::<Option<_>>()?,
+        uplink,
+    })
+}
+
+fn api(fields: Option<Fields<'_>>, found: &mut Findings<'_>) -> ApiConfig {
+    let mut api = ApiConfig {
+        socket: PathBuf::from("/run/doorward/api.sock"),
+        mode: 0o660,
+        group: None,
+        users: Vec::new(),
+    };
+    let Some(mut fields) = fields else { return api };
+    if let Some(socket) = fields.text_if("socket", SOCKET_RULE, is_socket, found) {
+        api.socket = PathBuf::from(socket.value);
+    }
+    if let Some(mode) = fields.text_if("mode", MODE_RULE, is_mode, found) {
+        api.mode = u32::from_str_radix(&mode.value, 8).unwrap_or(0o660);
+    }
+    api.group = fields
+        .text_if("group", ACCOUNT_RULE, is_account, found)
+        .map(|group| group.value);
+    api.users = fields.texts("users", 100, found);
+    fields.finish(found);
+    api
+}
+
+fn doors(fields: Option<Fields<'_>>, found: &mut Findings<'_>) -> DoorsConfig {
+    let mut doors = DoorsConfig {
+        record_deadline_ms: 20,
+        untrusted_clock: UntrustedClock::RefuseScheduled,
+    };
+    let Some(mut fields) = fields else {
+        return doors;
+    };
+    let deadline = fields.number("record_deadline_ms", 0..=1000, 20, found);
+    doors.record_deadline_ms = u32::try_from(deadline).unwrap_or(20);
+    doors.untrusted_clock = fields.choice(
+        "untrusted_clock",
+        &[
+            ("refuse_scheduled", UntrustedClock::RefuseScheduled),
+            ("trust_anyway", UntrustedClock::TrustAnyway),
+        ],
+        UntrustedClock::RefuseScheduled,
+        found,
+    );
+    fields.finish(found);
+    doors
+}
+
+fn bus(mut fields: Fields<'_>, names: &mut Names, found: &mut Findings<'_>) -> Option<BusConfig> {
+    let name = fields.required_text("name", NAME_RULE, is_name, found);
+    let port = fields.required_text("port", PATH_RULE, is_path, found);
+    let baud = fields.number_of("baud", &BAUDS, 9600, found);
+    let tables = fields.tables("reader", READERS_PER_BUS_MAX, found);
+    let mut addresses = BTreeMap::new();
+    let readers: Vec<_> = tables
+        .into_iter()
+        .map(|fields| reader(fields, names, &mut addresses, found))
+        .collect();
+    if let Some(name) = &name {
+        names.bus(name, found);
+    }
+    if let Some(port) = &port {
+        names.bus_port(port, found);
+    }
+    fields.finish(found);
+    Some(BusConfig {
+        name: DeviceName::from(name?.value.as_str()),
+        port: PathBuf::from(port?.value),
+        baud,
+        readers: readers.into_iter().collect::<Option<_>>()?,
+    })
+}
+
+fn reader(
+    mut fields: Fields<'_>,
+    names: &mut Names,
+    addresses: &mut BTreeMap<u8, String>,
+    found: &mut Findings<'_>,
+) -> Option<ReaderConfig> {
+    let name = fields.required_text("name", NAME_RULE, is_name, found);
+    let address = u8::try_from(fields.required_number("address", 0..=126, found)).ok()?;
+    let secure = fields.choice(
+        "security",
+        &[("secure", true), ("clear", false)],
+        true,
+        found,
+    );
+    let key_file = path(&mut fields, "key_file", found);
+    let security = match (secure, key_file) {
+        (true, Some(key_file)) => Some(ReaderSecurity::Secure { key_file }),
+        (false, None) => Some(ReaderSecurity::Clear),
+        (true, None) => {
+            let message = "is missing, needed is the path of the reader's key; \
+                           to speak in clear, say `security = \"clear\"`";
+            found.add(fields.offset(), fields.key("key_file"), message);
+            None
+        }
+        (false, Some(_)) => {
+            found.add(
+                fields.offset(),
+                fields.key("key_file"),
+                "is not used with `security = \"clear\"`",
+            );
+            None
+        }
+    };
+    if let Some(name) = &name {
+        names.reader(name, found);
+        if let Some(other) = addresses.insert(address, name.value.clone()) {
+            let message = format!("found {address}, already that of reader `{other}` on this bus");
+            found.add(fields.offset(), fields.key("address"), message);
+        }
+    }
+    fields.finish(found);
+    Some(ReaderConfig {
+        name: DeviceName::from(name?.value.as_str()),
+        address,
+        security: security?,
+    })
+}
+
+fn board(
+    mut fields: Fields<'_>,
+    names: &mut Names,
+    found: &mut Findings<'_>,
+) -> Option<BoardConfig> {
+    let name = fields.required_text("name", NAME_RULE, is_name, found);
+    let profile = fields.required_text("profile", NAME_RULE, is_name, found);
+    let address = fields.text_if("address", ADDRESS_RULE, is_address, found);
+    let port = fields.text_if("port", PATH_RULE, is_path, found);
+    let baud = fields.number_of("baud", &BAUDS, 9600, found);
+    let parity = fields.choice(
+        "parity",
+        &[
+            ("none", Parity::None),
+            ("even", Parity::Even),
+            ("odd", Parity::Odd),
+        ],
+        Parity::None,
+        found,
+    );
+    let unit = u8::try_from(fields.number("unit", 1..=247, 1, found)).ok()?;
+    let poll_ms = u32::try_from(fields.number("poll_ms", 5..=10_000, 20, found)).ok()?;
+    if let Some(name) = &name {
+        names.board(name, found);
+    }
+    let transport = match (address, port) {
+        (Some(address), None) => Some(BoardTransport::Tcp {
+            address: address.value,
+        }),
+        (None, Some(port)) => {
+            names.rtu_line(&port, (baud, parity), found);
+            Some(BoardTransport::Rtu {
+                port: PathBuf::from(port.value),
+                baud,
+                parity,
+            })
+        }
+        (Some(_), Some(port)) => {
+            found.add(
+                port.offset,
+                port.key,
+                "is given beside `address`, allowed is one of them",
+            );
+            None
+        }
+        (None, None) => {
+            let message = format!(
+                "is missing, needed is {ADDRESS_RULE} for Modbus TCP, or `port` with {PATH_RULE} for Modbus RTU"
+            );
+            found.add(fields.offset(), fields.key("address"), message);
+            None
+        }
+    };
+    fields.finish(found);
+    Some(BoardConfig {
+        name: DeviceName::from(name?.value.as_str()),
+        profile: profile?.value,
+        transport: transport?,
+        unit,
+        poll_ms,
+    })
+}
+
+fn uplink(mut fields: Fields<'_>, found: &mut Findings<'_>) -> Option<UplinkConfig> {
+    let host = fields.required_text("host", HOST_RULE, is_host, found);
+    let tls = fields.table("tls", found).map(|fields| tls(fields, found));
+    let default_port = if tls.is_some() { 8883 } else { 1883 };
+    let port = u16::try_from(fields.number("port", 1..=65_535, default_port, found)).ok()?;
+    let client_id = fields.required_text("client_id", TOPIC_RULE, is_topic, found);
+    let topic_prefix = fields.text_if("topic_prefix", TOPIC_RULE, is_topic, found);
+    let keep_alive_s = u16::try_from(fields.number("keep_alive_s", 5..=3600, 30, found)).ok()?;
+    let in_flight = u16::try_from(fields.number("in_flight", 1..=1000, 200, found)).ok()?;
+    let user = fields.text_if("user", ACCOUNT_RULE, |text| !text.is_empty(), found);
+    let password_file = path(&mut fields, "password_file", found);
+    let login = match (user, password_file) {
+        (Some(user), Some(password_file)) => Some(UplinkLogin {
+            user: user.value,
+            password_file,
+        }),
+        (None, None) => None,
+        _ => {
+            found.add(
+                fields.offset(),
+                fields.key("user"),
+                "and `password_file` belong together, one is missing",
+            );
+            None
+        }
+    };
+    fields.finish(found);
+    let client_id = client_id?.value;
+    Some(UplinkConfig {
+        host: host?.value,
+        port,
+        topic_prefix: topic_prefix
+            .map_or_else(|| format!("doorward/{client_id}"), |prefix| prefix.value),
+        client_id,
+        keep_alive_s,
+        in_flight,
+        login,
+        tls: match tls {
+            Some(tls) => Some(tls?),
+            None => None,
+        },
+    })
+}
+
+fn tls(mut fields: Fields<'_>, found: &mut Findings<'_>) -> Option<UplinkTls> {
+    let ca_file = fields.required_text("ca_file", PATH_RULE, is_path, found);
+    let certificate_file = path(&mut fields, "certificate_file", found);
+    let key_file = path(&mut fields, "key_file", found);
+    let client = match (certificate_file, key_file) {
+        (Some(certificate_file), Some(key_file)) => Some(ClientCertificate {
+            certificate_file,
+            key_file,
+        }),
+        (None, None) => None,
+        _ => {
+            let message = "and `key_file` belong together, one is missing";
+            found.add(fields.offset(), fields.key("certificate_file"), message);
+            None
+        }
+    };
+    fields.finish(found);
+    Some(UplinkTls {
+        ca_file: PathBuf::from(ca_file?.value),
+        client,
+    })
+}
+
+/// What must be unique over several tables.
+#[derive(Default)]
+struct Names {
+    buses: BTreeMap<String, String>,
+    readers: BTreeMap<String, String>,
+    boards: BTreeMap<String, String>,
+    bus_ports: BTreeMap<String, String>,
+    rtu_lines: BTreeMap<String, (u32, Parity)>,
+}
+
+impl Names {
+    fn bus(&mut self, name: &Located<String>, found: &mut Findings<'_>) {
+        unique(&mut self.buses, name, found);
+    }
+
+    fn reader(&mut self, name: &Located<String>, found: &mut Findings<'_>) {
+        unique(&mut self.readers, name, found);
+    }
+
+    fn board(&mut self, name: &Located<String>, found: &mut Findings<'_>) {
+        unique(&mut self.boards, name, found);
+    }
+
+    fn bus_port(&mut self, port: &Located<String>, found: &mut Findings<'_>) {
+        unique(&mut self.bus_ports, port, found);
+    }
+
+    fn rtu_line(&mut self, port: &Located<String>, line: (u32, Parity), found: &mut Findings<'_>) {
+        if let Some(bus) = self.bus_ports.get(&port.value) {
+            found.add(
+                port.offset,
+                port.key.clone(),
+                format!("is already the port of `{bus}`, an OSDP bus"),
+            );
+        }
+        let shared = *self.rtu_lines.entry(port.value.clone()).or_insert(line);
+        if shared != line {
+            let message = "is shared with another board at another `baud` or `parity`";
+            found.add(port.offset, port.key.clone(), message);
+        }
+    }
+}
+
+fn unique(taken: &mut BTreeMap<String, String>, name: &Located<String>, found: &mut Findings<'_>) {
+    if let Some(first) = taken.get(&name.value) {
+        let message = format!("found \"{}\", already used by `{first}`", name.value);
+        found.add(name.offset, name.key.clone(), message);
+    } else {
+        taken.insert(name.value.clone(), name.key.clone());
+    }
+}
+
+fn path(fields: &mut Fields<'_>, name: &'static str, found: &mut Findings<'_>) -> Option<PathBuf> {
+    fields
+        .text_if(name, PATH_RULE, is_path, found)
+        .map(|path| PathBuf::from(path.value))
+}
+
+const NAME_RULE: &str = "a text of 1 to 60 letters, digits, spaces, `-`, `_` and `.`";
+const PATH_RULE: &str = "an absolute path";
+const SOCKET_RULE: &str = "an absolute path of at most 100 bytes";
+const MODE_RULE: &str = "an octal mode as text, such as \"0660\", that gives nothing to others";
+const ACCOUNT_RULE: &str = "the name of an account";
+const ADDRESS_RULE: &str = "`host:port` as text";
+const HOST_RULE: &str = "a host name or an address";
+const TOPIC_RULE: &str = "a text of 1 to 100 letters, digits, `-`, `_`, `.` and `/`";
+
+fn is_name(text: &str) -> bool {
+    (1..=60).contains(&text.chars().count())
+        && text.trim() == text
+        && text
+            .chars()
+            .all(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_' | '.'))
+}
+
+fn is_path(text: &str) -> bool {
+    Path::new(text).is_absolute() && !text.contains('\0') && text.len() <= 4096
+}
+
+fn is_socket(text: &str) -> bool {
+    is_path(text) && text.len() <= 100
+}
+
+fn is_mode(text: &str) -> bool {
+    u32::from_str_radix(text, 8).is_ok_and(|mode| mode <= 0o770 && mode & 0o007 == 0)
+}
+
+fn is_account(text: &str) -> bool {
+    (1..=32).contains(&text.len())
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+}
+
+fn is_address(text: &str) -> bool {
+    text.rsplit_once(':').is_some_and(|(host, port)| {
+        is_host(host.trim_start_matches('[').trim_end_matches(']'))
+            && port.parse::<u16>().is_ok_and(|port| port > 0)
+    })
+}
+
+fn is_host(text: &str) -> bool {
+    (1..=253).contains(&text.len())
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | ':'))
+}
+
+fn is_topic(text: &str) -> bool {
+    (1..=100).contains(&text.len())
+        && !text.starts_with('/')
+        && !text.ends_with('/')
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/'))
+}

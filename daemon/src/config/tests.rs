@@ -1,0 +1,143 @@
+use super::*;
+
+const SHIPPED: &str = include_str!("../../../config/site.toml");
+
+#[test]
+fn the_shipped_file_is_valid_as_it_is() {
+    let config = SiteConfig::parse(SHIPPED).unwrap();
+    assert_eq!(config.name, "My site");
+    assert_eq!(config.api.mode, 0o660);
+    assert!(config.buses.is_empty() && config.boards.is_empty() && config.uplink.is_none());
+}
+
+/// Every key that is commented out is a real one: the file with all of them switched on is valid.
+#[test]
+fn the_shipped_file_is_valid_with_every_key_switched_on() {
+    let is_key = |line: &str| {
+        let rest = line.strip_prefix('#').unwrap_or_default();
+        rest.starts_with('[')
+            || rest
+                .split_once(" = ")
+                .is_some_and(|(key, _)| !key.contains(' '))
+    };
+    let text: String = SHIPPED
+        .lines()
+        .map(|line| if is_key(line) { &line[1..] } else { line })
+        // A board is reached by address or by port, not by both.
+        .filter(|line| !line.starts_with("address = \""))
+        .fold(String::new(), |text, line| text + line + "\n");
+    let config =
+        SiteConfig::parse(&text).unwrap_or_else(|problems| panic!("{problems:#?}\n{text}"));
+    assert_eq!(config.buses[0].readers[0].address, 0);
+    assert!(matches!(
+        config.boards[0].transport,
+        BoardTransport::Rtu { baud: 9600, .. }
+    ));
+    let uplink = config.uplink.unwrap();
+    assert_eq!(uplink.port, 8883);
+    assert!(uplink.tls.unwrap().client.is_some() && uplink.login.is_some());
+}
+
+fn problems(text: &str) -> Vec<String> {
+    SiteConfig::parse(text)
+        .unwrap_err()
+        .into_iter()
+        .map(|problem| format!("{}: {}: {}", problem.line, problem.key, problem.message))
+        .collect()
+}
+
+#[test]
+fn all_problems_come_at_once_with_line_key_and_what_is_allowed() {
+    let text = r#"[site]
+nme = "x"
+[doors]
+record_deadline_ms = "soon"
+untrusted_clock = "maybe"
+[api]
+mode = "0666"
+[[osdp_bus]]
+name = "north"
+port = "ttyUSB0"
+baud = 1200
+[[osdp_bus.reader]]
+name = "front-in"
+address = 127
+[[osdp_bus.reader]]
+name = "front-in"
+address = 127
+security = "clear"
+"#;
+    let found = problems(text);
+    let expect = [
+        "1: site.name: is missing, allowed is a text of 1 to 60",
+        "2: site.nme: is not a known key, allowed are name",
+        "4: doors.record_deadline_ms: found the text \"soon\", allowed is a whole number from 0 to 1000",
+        "5: doors.untrusted_clock: found the text \"maybe\", allowed is one of \"refuse_scheduled\", \"trust_anyway\"",
+        "7: api.mode: found the text \"0666\", allowed is an octal mode",
+        "10: osdp_bus[0].port: found the text \"ttyUSB0\", allowed is an absolute path",
+        "11: osdp_bus[0].baud: found the number 1200, allowed is one of 9600, 19200",
+        "12: osdp_bus[0].reader[0].key_file: is missing, needed is the path",
+        "14: osdp_bus[0].reader[0].address: found the number 127, allowed is a whole number from 0 to 126",
+        "16: osdp_bus[0].reader[1].name: found \"front-in\", already used by `osdp_bus[0].reader[0].name`",
+    ];
+    for expect in expect {
+        assert!(
+            found.iter().any(|line| line.starts_with(expect)),
+            "{expect}\nin {found:#?}"
+        );
+    }
+}
+
+#[test]
+fn shared_things_must_agree() {
+    let two_boards = |second: &str| {
+        format!(
+            "[site]\nname='s'\n[[board]]\nname='a'\nprofile='generic-coil'\nport='/dev/ttyUSB1'\n\
+             [[board]]\nname='b'\nprofile='generic-coil'\n{second}\n"
+        )
+    };
+    assert!(SiteConfig::parse(&two_boards("port='/dev/ttyUSB1'\nunit=2")).is_ok());
+    assert!(problems(&two_boards("port='/dev/ttyUSB1'\nbaud=19200"))[0].contains("another `baud`"));
+    assert!(
+        problems(&two_boards("port='/dev/ttyUSB2'\naddress='h:502'"))[0].contains("one of them")
+    );
+    assert!(problems(&two_boards(""))[0].contains("Modbus TCP"));
+}
+
+#[test]
+fn syntax_errors_tell_their_line() {
+    let found = problems("[site]\nname = \n");
+    assert!(found[0].starts_with("2: syntax:"), "{found:?}");
+}
+
+#[test]
+fn whole_numbers_may_be_written_in_hexadecimal() {
+    let text = "[site]\nname='s'\n[[board]]\nname='a'\nprofile='p'\naddress='h:502'\nunit=0x10\n";
+    assert_eq!(SiteConfig::parse(text).unwrap().boards[0].unit, 16);
+}
+
+#[test]
+fn a_key_file_must_be_private_and_a_key() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key");
+    let read = |text: &str, mode: u32| {
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        Scbk::read(&path).map_err(|error| error.to_string())
+    };
+    let key = "000102030405060708090a0b0c0d0e0f";
+    assert_eq!(read(&format!("{key}\n"), 0o600).unwrap().0[15], 15);
+    assert!(read(key, 0o644).unwrap_err().contains("mode 0644"));
+    assert!(
+        read("00", 0o600)
+            .unwrap_err()
+            .contains("2 hexadecimal digits")
+    );
+    assert!(
+        read(&key.replace('0', "x"), 0o600)
+            .unwrap_err()
+            .contains("position 0")
+    );
+    assert_eq!(format!("{:?}", read(key, 0o600).unwrap()), "Scbk(…)");
+}
