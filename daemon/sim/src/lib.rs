@@ -1,1 +1,3 @@
 //! A virtual site: readers, relay boards, doors and people.
+
+pub mod line;
