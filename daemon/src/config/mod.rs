@@ -71,6 +71,17 @@ pub struct DoorsConfig {
     pub record_deadline_ms: u32,
     /// What schedules and windows do while the clock is not trusted.
     pub untrusted_clock: UntrustedClock,
+    /// What makes the clock trusted.
+    pub clock: ClockRule,
+}
+
+/// What makes the clock trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClockRule {
+    /// Network time, or a real-time clock that set the system's clock at boot.
+    Auto,
+    /// The system's clock is always right.
+    Trusted,
 }
 
 /// What schedules and windows do while the clock is not trusted.

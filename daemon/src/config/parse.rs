@@ -7,8 +7,8 @@ use toml::de::DeTable;
 use super::fields::{Fields, Findings, Located};
 use super::{
     ApiConfig, BAUDS, BOARDS_MAX, BUSES_MAX, BoardConfig, BoardTransport, BusConfig,
-    ClientCertificate, ConfigProblem, DoorsConfig, Parity, READERS_PER_BUS_MAX, ReaderConfig,
-    ReaderSecurity, SiteConfig, UntrustedClock, UplinkConfig, UplinkLogin, UplinkTls,
+    ClientCertificate, ClockRule, ConfigProblem, DoorsConfig, Parity, READERS_PER_BUS_MAX,
+    ReaderConfig, ReaderSecurity, SiteConfig, UntrustedClock, UplinkConfig, UplinkLogin, UplinkTls,
 };
 
 pub(super) fn parse(text: &str) -> Result<SiteConfig, Vec<ConfigProblem>> {
@@ -129,6 +129,12 @@ fn doors(fields: Option<Fields<'_>>, found: &mut Findings<'_>) -> DoorsConfig {
             ("trust_anyway", UntrustedClock::TrustAnyway),
         ],
         UntrustedClock::RefuseScheduled,
+        found,
+    );
+    doors.clock = fields.choice(
+        "clock",
+        &[("auto", ClockRule::Auto), ("trusted", ClockRule::Trusted)],
+        ClockRule::Auto,
         found,
     );
     fields.finish(found);
