@@ -116,6 +116,7 @@ fn doors(fields: Option<Fields<'_>>, found: &mut Findings<'_>) -> DoorsConfig {
     let mut doors = DoorsConfig {
         record_deadline_ms: 20,
         untrusted_clock: UntrustedClock::RefuseScheduled,
+        clock: ClockRule::Auto,
     };
     let Some(mut fields) = fields else {
         return doors;
