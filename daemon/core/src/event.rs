@@ -186,6 +186,8 @@ pub enum Reason {
     ClockNotTrusted,
     /// The door's relay cannot be driven.
     RelayUnavailable,
+    /// The access table could not be read.
+    TableUnreadable,
 }
 
 impl Reason {
@@ -216,6 +218,7 @@ impl Reason {
             Self::OutsideSchedule => "outside_schedule",
             Self::ClockNotTrusted => "clock_not_trusted",
             Self::RelayUnavailable => "relay_unavailable",
+            Self::TableUnreadable => "table_unreadable",
         }
     }
 }

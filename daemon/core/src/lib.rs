@@ -4,15 +4,21 @@
 //! time and random bytes are arguments. The crate's `clippy.toml` keeps it so.
 //!
 //! - [`model`]: the records of the access table, and the changes made to them.
+//! - [`view`]: what a decision needs to know of the table, whoever holds it.
+//! - [`decide`](mod@decide): the rules of access, in order; and why.
+//! - [`schedule`]: weekly hours in a time zone, compiled.
 //! - [`event`], [`alarm`]: what the appliance says happened, and what somebody must see.
 //! - [`controller`]: the one state machine that owns the doors.
 
 pub mod alarm;
 pub mod card;
 pub mod controller;
+pub mod decide;
 pub mod event;
 pub mod ids;
 pub mod model;
 #[cfg(feature = "openapi")]
 mod openapi;
+pub mod schedule;
 pub mod time;
+pub mod view;

@@ -1,6 +1,10 @@
 use super::{Record, RecordRef};
 
 /// One step of a change to the access table. A list of steps is applied whole or not at all.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "nearly every step puts a record; boxing would cost an allocation each"
+)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// Makes the record, or replaces the one of the same id.

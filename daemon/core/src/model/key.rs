@@ -77,6 +77,18 @@ impl Interval {
     }
 }
 
+impl core::fmt::Display for Interval {
+    /// `from … until …`, or `always`.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match (self.from, self.until) {
+            (None, None) => f.write_str("always"),
+            (Some(from), None) => write!(f, "from {from}"),
+            (None, Some(until)) => write!(f, "until {until}"),
+            (Some(from), Some(until)) => write!(f, "from {from} until {until}"),
+        }
+    }
+}
+
 /// A user holding a key. There is at most one grant for a user and a key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

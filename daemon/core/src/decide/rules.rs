@@ -1,0 +1,500 @@
+use core::fmt;
+use core::ops::ControlFlow;
+
+use super::found::{Clock, Found, Reading};
+use super::trace::{Rule, Silent, Trace};
+use super::{Decision, Matched, Outcome, Policy, Relay, Request, Shown, UnlockTime};
+use crate::card::CardRead;
+use crate::event::{Direction, Reason};
+use crate::ids::{DoorId, KeyId};
+use crate::model::{CredentialState, DoorMode, Interval, UserState};
+use crate::time::Now;
+use crate::view::{
+    AccessView, BlockFacts, CardIdentity, CredentialFacts, DoorFacts, KeyFacts, Unreadable,
+    UserFacts,
+};
+
+/// Decides whether a door opens. Pure, and allocates nothing.
+///
+/// The rules are asked in this order; the first that fails denies, and gives the reason:
+///
+/// 1. The door is in the table: `door_unknown`.
+/// 2. Its mode lets people in: `door_locked`, `door_lockdown`. Exit readers are not asked this:
+///    a mode keeps people out and nobody in.
+/// 3. What was shown is one credential of the table, and no other: `card_unknown`,
+///    `card_ambiguous`. Removed credentials count only where no other is left.
+/// 4. The credential is active: `credential_pending`, `credential_inactive`, `credential_removed`.
+/// 5. It is valid now: `credential_not_yet_valid`, `credential_expired`.
+/// 6. Somebody holds it: `credential_unassigned`.
+/// 7. The user is active: `user_invited`, `user_inactive`, `user_suspended`, `user_removed`.
+///
+/// Then each key that the user holds, in the order of their numbers, until one meets all of:
+///
+/// 8. It opens this door: `no_grant`.
+/// 9. Its grant is valid now: `grant_not_valid`.
+/// 10. It is not blocked: `key_blocked`.
+/// 11. It is in its window: `key_outside_window`.
+/// 12. It is in its schedule: `outside_schedule`.
+///
+/// If none does, the reason is that of the key that got furthest; of several, the first. At last:
+///
+/// 13. The door's relay can be driven: `relay_unavailable`.
+///
+/// Wherever 5 and 9 to 12 would have to look at a clock that is not trusted, the site's
+/// [`UntrustedClock`] decides whether they do; if not, they fail with `clock_not_trusted`. A table
+/// that cannot be read denies with `table_unreadable`.
+#[inline]
+pub fn decide<V: AccessView>(
+    view: &V,
+    request: &Request<'_>,
+    now: Now,
+    policy: Policy,
+) -> Decision {
+    judge(view, request, now, policy, &mut Silent)
+}
+
+/// The rules themselves, for `decide` and `explain` alike.
+#[inline]
+pub(super) fn judge<V: AccessView, T: Trace>(
+    view: &V,
+    request: &Request<'_>,
+    now: Now,
+    policy: Policy,
+    trace: &mut T,
+) -> Decision {
+    let mut case = Case {
+        view,
+        clock: Clock::new(now, policy),
+        matched: Matched::default(),
+        trace,
+    };
+    let (outcome, reason, unlock) = match case.judge(request) {
+        Ok(unlock) => (Outcome::Granted, Reason::Granted, unlock),
+        Err(denial) => (Outcome::Denied, denial.reason, UnlockTime::Normal),
+    };
+    Decision {
+        outcome,
+        reason,
+        matched: case.matched,
+        unlock,
+    }
+}
+
+/// The rule that failed, and the reason it gives.
+#[derive(Clone, Copy)]
+struct Denial {
+    rule: Rule,
+    reason: Reason,
+}
+
+impl From<Unreadable> for Denial {
+    fn from(_: Unreadable) -> Self {
+        Self {
+            rule: Rule::RelayReady,
+            reason: Reason::TableUnreadable,
+        }
+    }
+}
+
+/// One request being judged.
+struct Case<'a, V, T> {
+    view: &'a V,
+    clock: Clock,
+    matched: Matched,
+    trace: &'a mut T,
+}
+
+/// A user, and how the view names them.
+struct Holder<U> {
+    name: U,
+    facts: UserFacts,
+}
+
+impl<V: AccessView, T: Trace> Case<'_, V, T> {
+    fn judge(&mut self, request: &Request<'_>) -> Result<UnlockTime, Denial> {
+        let door = self.door_known(request.door)?;
+        // Who it is comes before the door's mode, so that a denial by mode tells whom it met.
+        let (credential, user) = self.identify(&request.shown)?;
+        self.door_mode(door.1, request.direction)?;
+        if let Some(found) = credential {
+            let credential = self.credential_known(found)?;
+            self.credential_active(&credential)?;
+            self.credential_valid(&credential)?;
+            self.credential_held(&credential)?;
+        }
+        let user = self.user_active(user)?;
+        self.some_key_opens(user.name, door.0)?;
+        self.relay_ready(request.relay)?;
+        Ok(match user.facts.extended_unlock {
+            true => UnlockTime::Extended,
+            false => UnlockTime::Normal,
+        })
+    }
+
+    fn door_known(&mut self, door: Option<DoorId>) -> Result<(DoorId, DoorFacts), Denial> {
+        let rule = Rule::DoorKnown;
+        let Some(door) = door else {
+            let facts = format_args!("the reader belongs to no door");
+            return Err(self.failed(rule, Reason::DoorUnknown, facts));
+        };
+        let Some(facts) = self.view.door(door)? else {
+            let facts = format_args!("door {door} is not in the table");
+            return Err(self.failed(rule, Reason::DoorUnknown, facts));
+        };
+        self.met(rule, format_args!("door {door} is in the table"));
+        Ok((door, facts))
+    }
+
+    fn door_mode(&mut self, door: DoorFacts, direction: Direction) -> Result<(), Denial> {
+        let denied = match (door.mode, direction) {
+            (DoorMode::Normal | DoorMode::Unlocked, _) | (_, Direction::Exit) => None,
+            (DoorMode::Locked, Direction::Entry) => Some(Reason::DoorLocked),
+            (DoorMode::Lockdown, Direction::Entry) => Some(Reason::DoorLockdown),
+        };
+        let (mode, way) = (door.mode, direction);
+        self.rule(
+            Rule::DoorMode,
+            denied,
+            format_args!("mode {mode:?}, way {way:?}"),
+        )
+    }
+
+    fn credential_known(
+        &mut self,
+        found: Found<CredentialFacts<V::User>>,
+    ) -> Result<CredentialFacts<V::User>, Denial> {
+        let rule = Rule::CredentialKnown;
+        let (reason, facts) = match found {
+            Found::One(credential) => {
+                self.met(rule, format_args!("credential {}", credential.id));
+                return Ok(credential);
+            }
+            Found::None => (Reason::CardUnknown, "no credential is known by this"),
+            Found::Several => (
+                Reason::CardAmbiguous,
+                "several credentials are known by this",
+            ),
+            Found::SeveralRemoved => (
+                Reason::CredentialRemoved,
+                "several credentials were known by this, all are removed",
+            ),
+        };
+        Err(self.failed(rule, reason, format_args!("{facts}")))
+    }
+
+    fn credential_active(&mut self, credential: &CredentialFacts<V::User>) -> Result<(), Denial> {
+        let denied = match credential.state {
+            CredentialState::Active => None,
+            CredentialState::Pending => Some(Reason::CredentialPending),
+            CredentialState::Inactive => Some(Reason::CredentialInactive),
+            CredentialState::Removed => Some(Reason::CredentialRemoved),
+        };
+        let facts = format_args!("state {:?}", credential.state);
+        self.rule(Rule::CredentialActive, denied, facts)
+    }
+
+    fn credential_valid(&mut self, credential: &CredentialFacts<V::User>) -> Result<(), Denial> {
+        let denied = match self.clock.reads(&credential.validity) {
+            Reading::Within => None,
+            Reading::Before => Some(Reason::CredentialNotYetValid),
+            Reading::After => Some(Reason::CredentialExpired),
+            Reading::NotTrusted => Some(Reason::ClockNotTrusted),
+        };
+        let facts = format_args!("valid {}", credential.validity);
+        self.rule(Rule::CredentialValid, denied, facts)
+    }
+
+    fn credential_held(&mut self, credential: &CredentialFacts<V::User>) -> Result<(), Denial> {
+        let (denied, facts) = match credential.user {
+            Some(_) => (None, "a user holds it"),
+            None => (Some(Reason::CredentialUnassigned), "nobody holds it"),
+        };
+        self.rule(Rule::CredentialHeld, denied, format_args!("{facts}"))
+    }
+
+    fn user_active(&mut self, user: Option<Holder<V::User>>) -> Result<Holder<V::User>, Denial> {
+        let rule = Rule::UserActive;
+        let Some(user) = user else {
+            let facts = format_args!("the user is not in the table");
+            return Err(self.failed(rule, Reason::UserRemoved, facts));
+        };
+        let denied = match user.facts.state {
+            UserState::Active => None,
+            UserState::Invited => Some(Reason::UserInvited),
+            UserState::Inactive => Some(Reason::UserInactive),
+            UserState::Suspended => Some(Reason::UserSuspended),
+            UserState::Removed => Some(Reason::UserRemoved),
+        };
+        let UserFacts { id, state, .. } = user.facts;
+        self.rule(rule, denied, format_args!("user {id}, state {state:?}"))?;
+        Ok(user)
+    }
+
+    fn some_key_opens(&mut self, user: V::User, door: DoorId) -> Result<(), Denial> {
+        let view = self.view;
+        let mut furthest: Option<(Denial, Option<KeyId>)> = None;
+        let mut opened = None;
+        view.grants(user, |key, intervals| {
+            let (id, result) = self.key_opens(key, intervals, door);
+            match result {
+                Ok(()) => opened = id,
+                Err(denial) => {
+                    // Strictly further: of several that got as far, the first is told.
+                    if furthest.is_none_or(|(best, _)| denial.rule > best.rule) {
+                        furthest = Some((denial, id));
+                    }
+                }
+            }
+            match opened {
+                Some(_) => ControlFlow::Break(()),
+                None => ControlFlow::Continue(()),
+            }
+        })?;
+        if opened.is_some() {
+            self.matched.key = opened;
+            return Ok(());
+        }
+        let Some((denial, key)) = furthest else {
+            let facts = format_args!("the user holds no key");
+            return Err(self.failed(Rule::KeyOpensDoor, Reason::NoGrant, facts));
+        };
+        if denial.rule > Rule::KeyOpensDoor {
+            self.matched.key = key;
+        }
+        Err(denial)
+    }
+
+    /// Rules 8 to 12 of one key, and its number.
+    fn key_opens(
+        &mut self,
+        key: V::Key,
+        intervals: &[Interval],
+        door: DoorId,
+    ) -> (Option<KeyId>, Result<(), Denial>) {
+        let key = match self.view.key(key, door) {
+            Ok(Some(key)) => key,
+            Ok(None) => {
+                let facts = format_args!("a key that the user holds is not in the table");
+                let denial = self.failed(Rule::KeyOpensDoor, Reason::NoGrant, facts);
+                return (None, Err(denial));
+            }
+            Err(unreadable) => return (None, Err(unreadable.into())),
+        };
+        let result = self
+            .key_has_door(&key, door)
+            .and_then(|()| self.grant_valid(&key, intervals))
+            .and_then(|()| self.key_not_blocked(&key))
+            .and_then(|()| self.key_in_window(&key))
+            .and_then(|()| self.key_in_schedule(&key));
+        (Some(key.id), result)
+    }
+
+    fn key_has_door(&mut self, key: &KeyFacts<V::Schedule>, door: DoorId) -> Result<(), Denial> {
+        let (denied, verb) = match key.opens_door {
+            true => (None, "opens"),
+            false => (Some(Reason::NoGrant), "does not open"),
+        };
+        let facts = format_args!("key {} {verb} door {door}", key.id);
+        self.rule_of_key(Rule::KeyOpensDoor, key.id, denied, facts)
+    }
+
+    fn grant_valid(
+        &mut self,
+        key: &KeyFacts<V::Schedule>,
+        intervals: &[Interval],
+    ) -> Result<(), Denial> {
+        let rule = Rule::GrantValid;
+        if intervals.is_empty() {
+            return self.rule_of_key(rule, key.id, None, format_args!("granted for always"));
+        }
+        let mut denied = Some(Reason::GrantNotValid);
+        for interval in intervals {
+            match self.clock.reads(interval) {
+                Reading::Within => {
+                    let facts = format_args!("granted {interval}");
+                    return self.rule_of_key(rule, key.id, None, facts);
+                }
+                Reading::NotTrusted => denied = Some(Reason::ClockNotTrusted),
+                Reading::Before | Reading::After => {}
+            }
+        }
+        let facts = format_args!("granted {}", Intervals(intervals));
+        self.rule_of_key(rule, key.id, denied, facts)
+    }
+
+    fn key_not_blocked(&mut self, key: &KeyFacts<V::Schedule>) -> Result<(), Denial> {
+        let rule = Rule::KeyNotBlocked;
+        let until = match key.block {
+            BlockFacts::None => {
+                return self.rule_of_key(rule, key.id, None, format_args!("not blocked"));
+            }
+            BlockFacts::UntilLifted => {
+                let facts = format_args!("blocked until somebody lifts it");
+                return self.rule_of_key(rule, key.id, Some(Reason::KeyBlocked), facts);
+            }
+            BlockFacts::Until(until) => until,
+        };
+        let lifted = Interval {
+            from: Some(until),
+            until: None,
+        };
+        let denied = match self.clock.reads(&lifted) {
+            Reading::Within => None,
+            Reading::Before | Reading::After => Some(Reason::KeyBlocked),
+            Reading::NotTrusted => Some(Reason::ClockNotTrusted),
+        };
+        self.rule_of_key(rule, key.id, denied, format_args!("blocked until {until}"))
+    }
+
+    fn key_in_window(&mut self, key: &KeyFacts<V::Schedule>) -> Result<(), Denial> {
+        let rule = Rule::KeyInWindow;
+        let Some(window) = key.window else {
+            return self.rule_of_key(rule, key.id, None, format_args!("no common window"));
+        };
+        let denied = match self.clock.reads(&window) {
+            Reading::Within => None,
+            Reading::Before | Reading::After => Some(Reason::KeyOutsideWindow),
+            Reading::NotTrusted => Some(Reason::ClockNotTrusted),
+        };
+        self.rule_of_key(rule, key.id, denied, format_args!("window {window}"))
+    }
+
+    fn key_in_schedule(&mut self, key: &KeyFacts<V::Schedule>) -> Result<(), Denial> {
+        let rule = Rule::KeyInSchedule;
+        let Some(schedule) = key.schedule else {
+            return self.rule_of_key(rule, key.id, None, format_args!("no schedule: always"));
+        };
+        if !self.clock.is_usable() {
+            let facts = format_args!("the schedule needs a clock that is trusted");
+            return self.rule_of_key(rule, key.id, Some(Reason::ClockNotTrusted), facts);
+        }
+        let Some(reading) = self.view.schedule(schedule, self.clock.wall())? else {
+            let facts = format_args!("its schedule or the schedule's time zone is unknown");
+            return self.rule_of_key(rule, key.id, Some(Reason::OutsideSchedule), facts);
+        };
+        let (denied, word) = match reading.open {
+            true => (None, "within"),
+            false => (Some(Reason::OutsideSchedule), "outside"),
+        };
+        let facts = format_args!("{} is {word} schedule {}", reading.local, reading.id);
+        self.rule_of_key(rule, key.id, denied, facts)
+    }
+
+    fn relay_ready(&mut self, relay: Relay) -> Result<(), Denial> {
+        let (denied, facts) = match relay {
+            Relay::Ready => (None, "the relay can be driven"),
+            Relay::Unavailable => (
+                Some(Reason::RelayUnavailable),
+                "no relay is wired, or its board does not answer",
+            ),
+        };
+        self.rule(Rule::RelayReady, denied, format_args!("{facts}"))
+    }
+
+    /// Finds what was shown and whose it is, and notes both as matched. Judges nothing.
+    #[allow(clippy::type_complexity, reason = "named once, here")]
+    fn identify(
+        &mut self,
+        shown: &Shown<'_>,
+    ) -> Result<
+        (
+            Option<Found<CredentialFacts<V::User>>>,
+            Option<Holder<V::User>>,
+        ),
+        Unreadable,
+    > {
+        let (credential, user) = match *shown {
+            Shown::Card(read) => {
+                let found = self.find_card(read)?;
+                (Some(found), found.one().and_then(|one| one.user))
+            }
+            Shown::Credential(id) => {
+                let found = match self.view.credential(id)? {
+                    Some(credential) => Found::One(credential),
+                    None => Found::None,
+                };
+                (Some(found), found.one().and_then(|one| one.user))
+            }
+            Shown::User(id) => (None, self.view.find_user(id)?),
+        };
+        let holder = match user {
+            Some(name) => self.view.user(name)?.map(|facts| Holder { name, facts }),
+            None => None,
+        };
+        self.matched.credential = credential.and_then(Found::one).map(|one| one.id);
+        self.matched.user = holder.as_ref().map(|holder| holder.facts.id);
+        Ok((credential, holder))
+    }
+
+    fn find_card(&self, read: &CardRead) -> Result<Found<CredentialFacts<V::User>>, Unreadable> {
+        let mut live = Found::None;
+        let mut removed = Found::None;
+        let mut add = |credential: CredentialFacts<V::User>| match credential.state {
+            CredentialState::Removed => removed.add(credential),
+            _ => live.add(credential),
+        };
+        self.view
+            .credentials(&CardIdentity::Bits(read.bits), &mut add)?;
+        for number in read.readings() {
+            self.view
+                .credentials(&CardIdentity::Number(*number), &mut add)?;
+        }
+        Ok(match (live, removed) {
+            (Found::None, Found::Several) => Found::SeveralRemoved,
+            (Found::None, removed) => removed,
+            (live, _) => live,
+        })
+    }
+
+    fn met(&mut self, rule: Rule, facts: fmt::Arguments<'_>) {
+        self.trace.step(rule, None, Ok(()), facts);
+    }
+
+    fn failed(&mut self, rule: Rule, reason: Reason, facts: fmt::Arguments<'_>) -> Denial {
+        self.trace.step(rule, None, Err(reason), facts);
+        Denial { rule, reason }
+    }
+
+    fn rule(
+        &mut self,
+        rule: Rule,
+        denied: Option<Reason>,
+        facts: fmt::Arguments<'_>,
+    ) -> Result<(), Denial> {
+        self.judged(rule, None, denied, facts)
+    }
+
+    fn rule_of_key(
+        &mut self,
+        rule: Rule,
+        key: KeyId,
+        denied: Option<Reason>,
+        facts: fmt::Arguments<'_>,
+    ) -> Result<(), Denial> {
+        self.judged(rule, Some(key), denied, facts)
+    }
+
+    fn judged(
+        &mut self,
+        rule: Rule,
+        key: Option<KeyId>,
+        denied: Option<Reason>,
+        facts: fmt::Arguments<'_>,
+    ) -> Result<(), Denial> {
+        let result = denied.map_or(Ok(()), Err);
+        self.trace.step(rule, key, result, facts);
+        result.map_err(|reason| Denial { rule, reason })
+    }
+}
+
+/// Several intervals as text.
+struct Intervals<'a>(&'a [Interval]);
+
+impl fmt::Display for Intervals<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, interval) in self.0.iter().enumerate() {
+            write!(f, "{}{interval}", if at == 0 { "" } else { ", " })?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,169 @@
+use core::fmt;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::LazyLock;
+
+use jiff::Timestamp;
+use jiff::tz::{TimeZone, TimeZoneDatabase};
+
+use crate::model::MINUTES_PER_DAY;
+use crate::time::Wall;
+
+/// Offsets are tabled within these years (UTC); outside them the zone's own rules are asked.
+const TABLED_FROM: i64 = 1_577_836_800; // 2020-01-01T00:00:00Z
+const TABLED_UNTIL: i64 = 2_524_608_000; // 2050-01-01T00:00:00Z
+
+const SECONDS_PER_DAY: i64 = 86_400;
+
+// The bundled database only: the system's own may be older, missing or different.
+static DATABASE: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
+
+/// A name that is no IANA time zone.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not an IANA time zone; `Europe/Stockholm` is one")]
+pub struct UnknownZone(pub String);
+
+/// Whether this is the name of an IANA time zone, in its exact spelling.
+#[must_use]
+pub fn zone_is_known(name: &str) -> bool {
+    load(name).is_ok()
+}
+
+fn load(name: &str) -> Result<TimeZone, UnknownZone> {
+    DATABASE
+        .get(name)
+        .ok()
+        .filter(|zone| zone.iana_name() == Some(name) && !zone.is_unknown())
+        .ok_or_else(|| UnknownZone(name.chars().take(60).collect()))
+}
+
+/// A time zone with its UTC offsets in a table, so that a decision does no calendar arithmetic.
+pub struct Zone {
+    rules: TimeZone,
+    /// In order, without holes, from [`TABLED_FROM`] until [`TABLED_UNTIL`].
+    spans: Box<[Span]>,
+    /// The span used last: nearly always the one used next. Only a hint, so that its order among
+    /// threads does not matter.
+    hint: AtomicUsize,
+}
+
+/// One offset and the time for which it holds, in seconds since the epoch.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    from: i64,
+    until: i64,
+    offset: i32,
+}
+
+impl Span {
+    const fn contains(&self, at: i64) -> bool {
+        self.from <= at && at < self.until
+    }
+}
+
+impl Zone {
+    /// Loads a zone from the bundled database.
+    pub fn new(name: &str) -> Result<Self, UnknownZone> {
+        let rules = load(name)?;
+        Ok(Self {
+            spans: tabled(&rules),
+            rules,
+            hint: AtomicUsize::new(0),
+        })
+    }
+
+    /// The local day and minute at a time.
+    #[must_use]
+    pub fn local(&self, at: Wall) -> LocalTime {
+        let at = at.seconds();
+        let local = at.saturating_add(i64::from(self.offset(at)));
+        let of_day = local.rem_euclid(SECONDS_PER_DAY);
+        LocalTime {
+            day: local.div_euclid(SECONDS_PER_DAY),
+            // A second of the day divided by 60 is below 1440.
+            minute: u16::try_from(of_day / 60).unwrap_or(MINUTES_PER_DAY - 1),
+        }
+    }
+
+    /// Seconds east of UTC at a time.
+    fn offset(&self, at: i64) -> i32 {
+        let hint = self.hint.load(Ordering::Relaxed);
+        if let Some(span) = self.spans.get(hint)
+            && span.contains(at)
+        {
+            return span.offset;
+        }
+        let found = self.spans.partition_point(|span| span.until <= at);
+        match self.spans.get(found) {
+            Some(span) if span.contains(at) => {
+                self.hint.store(found, Ordering::Relaxed);
+                span.offset
+            }
+            _ => offset_by_rules(&self.rules, at),
+        }
+    }
+}
+
+impl fmt::Debug for Zone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Zone({})", self.rules.iana_name().unwrap_or_default())
+    }
+}
+
+fn offset_by_rules(rules: &TimeZone, at: i64) -> i32 {
+    let bounded = at.clamp(Timestamp::MIN.as_second(), Timestamp::MAX.as_second());
+    Timestamp::from_second(bounded).map_or(0, |at| rules.to_offset(at).seconds())
+}
+
+fn tabled(rules: &TimeZone) -> Box<[Span]> {
+    let Ok(first) = Timestamp::from_second(TABLED_FROM) else {
+        return Box::default();
+    };
+    let mut spans = vec![Span {
+        from: TABLED_FROM,
+        until: TABLED_UNTIL,
+        offset: offset_by_rules(rules, TABLED_FROM),
+    }];
+    for transition in rules.following(first) {
+        let at = transition.timestamp().as_second();
+        if at >= TABLED_UNTIL {
+            break;
+        }
+        if let Some(last) = spans.last_mut() {
+            last.until = at;
+        }
+        spans.push(Span {
+            from: at,
+            until: TABLED_UNTIL,
+            offset: transition.offset().seconds(),
+        });
+    }
+    spans.into_boxed_slice()
+}
+
+/// A reading of a local clock: the day and the minute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LocalTime {
+    /// Days since 1970-01-01.
+    pub day: i64,
+    /// Minute of the day, 0 to 1439.
+    pub minute: u16,
+}
+
+impl LocalTime {
+    /// Minutes since Monday 00:00, 0 to 10079.
+    #[must_use]
+    pub fn minute_of_week(self) -> u16 {
+        // 1970-01-01 was a Thursday. A remainder by 7 fits.
+        let weekday = u16::try_from((self.day + 3).rem_euclid(7)).unwrap_or(0);
+        weekday * MINUTES_PER_DAY + self.minute
+    }
+}
+
+impl fmt::Display for LocalTime {
+    /// `Monday 07:30`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let weekday = usize::from(self.minute_of_week() / MINUTES_PER_DAY);
+        let day = crate::model::Weekday::ALL[weekday % 7];
+        write!(f, "{day:?} {:02}:{:02}", self.minute / 60, self.minute % 60)
+    }
+}

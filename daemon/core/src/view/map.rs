@@ -1,0 +1,213 @@
+use core::ops::ControlFlow;
+use std::collections::BTreeMap;
+
+use super::{
+    AccessView, BlockFacts, CardIdentity, CredentialFacts, DoorFacts, KeyFacts, ScheduleReading,
+    Unreadable, UserFacts,
+};
+use crate::ids::{CredentialId, DoorId, KeyId, ScheduleId, UserId};
+use crate::model::{
+    Change, Credential, Door, Grant, Interval, Key, Place, Record, RecordRef, Schedule, TableDelta,
+    User,
+};
+use crate::schedule::{CompiledSchedule, Zones};
+use crate::time::Wall;
+
+/// The access table as plain maps of records: obvious, not fast. The reference that the others
+/// are tested against.
+#[derive(Debug, Default)]
+pub struct MapView {
+    records: BTreeMap<RecordRef, Record>,
+    schedules: BTreeMap<ScheduleId, CompiledSchedule>,
+    zones: Zones,
+}
+
+macro_rules! lookup {
+    ($name:ident, $id:ty, $kind:ident) => {
+        #[doc = concat!("The ", stringify!($name), " of this number.")]
+        #[must_use]
+        pub fn $name(&self, id: $id) -> Option<&$kind> {
+            match self.records.get(&RecordRef::$kind(id)) {
+                Some(Record::$kind(record)) => Some(record),
+                _ => None,
+            }
+        }
+    };
+}
+
+impl MapView {
+    /// Every record, in the order of its reference.
+    pub fn records(&self) -> impl Iterator<Item = &Record> {
+        self.records.values()
+    }
+
+    /// The record of this reference.
+    #[must_use]
+    pub fn record(&self, reference: RecordRef) -> Option<&Record> {
+        self.records.get(&reference)
+    }
+
+    lookup!(place_record, crate::ids::PlaceId, Place);
+    lookup!(door_record, DoorId, Door);
+    lookup!(user_record, UserId, User);
+    lookup!(credential_record, CredentialId, Credential);
+    lookup!(key_record, KeyId, Key);
+    lookup!(schedule_record, ScheduleId, Schedule);
+
+    /// Does one step of a change.
+    pub fn change(&mut self, change: &Change) {
+        match change {
+            Change::Put(record) => self.put(record.clone()),
+            Change::Remove(reference) => self.remove(*reference),
+        }
+    }
+
+    /// Does a committed change.
+    pub fn apply(&mut self, delta: &TableDelta) {
+        for change in &delta.changes {
+            self.change(change);
+        }
+    }
+
+    fn put(&mut self, record: Record) {
+        if let Record::Schedule(schedule) = &record {
+            match CompiledSchedule::compile(schedule, &mut self.zones) {
+                Ok(compiled) => self.schedules.insert(schedule.id, compiled),
+                Err(_) => self.schedules.remove(&schedule.id),
+            };
+        }
+        self.records.insert(record.reference(), record);
+    }
+
+    fn remove(&mut self, reference: RecordRef) {
+        if let RecordRef::Schedule(id) = reference {
+            self.schedules.remove(&id);
+        }
+        self.records.remove(&reference);
+    }
+
+    fn all_credentials(&self) -> impl Iterator<Item = &Credential> {
+        self.records().filter_map(|record| match record {
+            Record::Credential(credential) => Some(credential),
+            _ => None,
+        })
+    }
+
+    fn grants_of(&self, holder: UserId) -> impl Iterator<Item = &Grant> {
+        let range = |key| RecordRef::Grant { user: holder, key };
+        self.records
+            .range(range(KeyId(0))..=range(KeyId(u32::MAX)))
+            .filter_map(|(_, record)| match record {
+                Record::Grant(grant) => Some(grant),
+                _ => None,
+            })
+    }
+}
+
+impl FromIterator<Record> for MapView {
+    fn from_iter<T: IntoIterator<Item = Record>>(records: T) -> Self {
+        let mut view = Self::default();
+        for record in records {
+            view.put(record);
+        }
+        view
+    }
+}
+
+fn facts_of(credential: &Credential) -> CredentialFacts<UserId> {
+    CredentialFacts {
+        id: credential.id,
+        user: credential.user,
+        state: credential.state,
+        validity: Interval {
+            from: credential.valid_from,
+            until: credential.valid_until,
+        },
+    }
+}
+
+impl AccessView for MapView {
+    type User = UserId;
+    type Key = KeyId;
+    type Schedule = ScheduleId;
+
+    fn door(&self, door: DoorId) -> Result<Option<DoorFacts>, Unreadable> {
+        Ok(self
+            .door_record(door)
+            .map(|door| DoorFacts { mode: door.mode }))
+    }
+
+    fn credentials(
+        &self,
+        identity: &CardIdentity,
+        visit: impl FnMut(CredentialFacts<UserId>),
+    ) -> Result<(), Unreadable> {
+        self.all_credentials()
+            .filter(|credential| credential.data.identity() == *identity)
+            .map(facts_of)
+            .for_each(visit);
+        Ok(())
+    }
+
+    fn credential(
+        &self,
+        credential: CredentialId,
+    ) -> Result<Option<CredentialFacts<UserId>>, Unreadable> {
+        Ok(self.credential_record(credential).map(facts_of))
+    }
+
+    fn find_user(&self, user: UserId) -> Result<Option<UserId>, Unreadable> {
+        Ok(self.user_record(user).map(|user| user.id))
+    }
+
+    fn user(&self, user: UserId) -> Result<Option<UserFacts>, Unreadable> {
+        Ok(self.user_record(user).map(|user| UserFacts {
+            id: user.id,
+            state: user.state,
+            extended_unlock: user.extended_unlock,
+        }))
+    }
+
+    fn grants(
+        &self,
+        user: UserId,
+        mut visit: impl FnMut(KeyId, &[Interval]) -> ControlFlow<()>,
+    ) -> Result<(), Unreadable> {
+        for grant in self.grants_of(user) {
+            if visit(grant.key, &grant.intervals).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn key(&self, key: KeyId, door: DoorId) -> Result<Option<KeyFacts<ScheduleId>>, Unreadable> {
+        Ok(self.key_record(key).map(|key| KeyFacts {
+            id: key.id,
+            opens_door: key.doors.contains(&door),
+            block: match &key.blocked {
+                None => BlockFacts::None,
+                Some(block) => block
+                    .until
+                    .map_or(BlockFacts::UntilLifted, BlockFacts::Until),
+            },
+            window: key.window,
+            schedule: key.schedule,
+        }))
+    }
+
+    fn schedule(
+        &self,
+        schedule: ScheduleId,
+        at: Wall,
+    ) -> Result<Option<ScheduleReading>, Unreadable> {
+        Ok(self.schedules.get(&schedule).map(|compiled| {
+            let local = compiled.local(at);
+            ScheduleReading {
+                id: schedule,
+                open: compiled.is_open(local),
+                local,
+            }
+        }))
+    }
+}

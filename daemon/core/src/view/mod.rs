@@ -1,0 +1,169 @@
+//! What a decision needs to know of the access table, whoever holds it.
+//!
+//! [`AccessView`] is implemented by the in-memory access index, by the store (so that the daemon
+//! decides correctly before the index is warm), and by [`MapView`], which is the obvious one that
+//! the others are tested against.
+
+mod map;
+
+use core::ops::ControlFlow;
+
+pub use map::MapView;
+
+use crate::card::{CardBits, CardNumber};
+use crate::ids::{CredentialId, DoorId, KeyId, ScheduleId, UserId};
+use crate::model::{CredentialData, CredentialState, DoorMode, Interval, UserState};
+use crate::schedule::LocalTime;
+use crate::time::Wall;
+
+/// The access table as the rules see it: facts by lookup, no judgement.
+///
+/// Visitors are called in the order stated, so that nothing is collected and nothing allocated.
+/// What is not in the table is `None` or is not visited; only a table that cannot be read at all
+/// is [`Unreadable`].
+pub trait AccessView {
+    /// How the view names a user between two calls: an id, or a place in memory.
+    type User: Copy;
+    /// How it names a key.
+    type Key: Copy;
+    /// How it names a schedule.
+    type Schedule: Copy;
+
+    /// A door.
+    fn door(&self, door: DoorId) -> Result<Option<DoorFacts>, Unreadable>;
+
+    /// Every credential known by this identity, in any order, removed ones included.
+    fn credentials(
+        &self,
+        identity: &CardIdentity,
+        visit: impl FnMut(CredentialFacts<Self::User>),
+    ) -> Result<(), Unreadable>;
+
+    /// A credential by its number.
+    fn credential(
+        &self,
+        credential: CredentialId,
+    ) -> Result<Option<CredentialFacts<Self::User>>, Unreadable>;
+
+    /// A user by their number.
+    fn find_user(&self, user: UserId) -> Result<Option<Self::User>, Unreadable>;
+
+    /// What there is to know of a user; `None` if the name leads nowhere.
+    fn user(&self, user: Self::User) -> Result<Option<UserFacts>, Unreadable>;
+
+    /// The keys that a user holds with the intervals of each grant (none for always), in
+    /// ascending order of key number, until the visitor breaks.
+    fn grants(
+        &self,
+        user: Self::User,
+        visit: impl FnMut(Self::Key, &[Interval]) -> ControlFlow<()>,
+    ) -> Result<(), Unreadable>;
+
+    /// What there is to know of a key, with a view to one door; `None` if the name leads nowhere.
+    fn key(
+        &self,
+        key: Self::Key,
+        door: DoorId,
+    ) -> Result<Option<KeyFacts<Self::Schedule>>, Unreadable>;
+
+    /// A schedule's reading of a time; `None` if the name leads nowhere or its zone is unknown.
+    fn schedule(
+        &self,
+        schedule: Self::Schedule,
+        at: Wall,
+    ) -> Result<Option<ScheduleReading>, Unreadable>;
+}
+
+/// The table could not be read: a decision that needed it denies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the access table could not be read")]
+pub struct Unreadable;
+
+/// One thing that a card is known by. `Debug` shows no number and no bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CardIdentity {
+    /// All its bits.
+    Bits(CardBits),
+    /// The number that one format reads from it.
+    Number(CardNumber),
+}
+
+impl CredentialData {
+    /// What the credential is known by at a reader. A card and a phone of one number are the same
+    /// to a reader.
+    #[must_use]
+    pub const fn identity(&self) -> CardIdentity {
+        match self {
+            Self::Card(number) | Self::Phone(number) => CardIdentity::Number(*number),
+            Self::RawCard { bits } => CardIdentity::Bits(*bits),
+        }
+    }
+}
+
+/// What the rules ask of a door.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DoorFacts {
+    /// Its mode.
+    pub mode: DoorMode,
+}
+
+/// What the rules ask of a credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CredentialFacts<U> {
+    /// Its number.
+    pub id: CredentialId,
+    /// Who holds it.
+    pub user: Option<U>,
+    /// Where it stands.
+    pub state: CredentialState,
+    /// From its first to its last moment.
+    pub validity: Interval,
+}
+
+/// What the rules ask of a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UserFacts {
+    /// Their number.
+    pub id: UserId,
+    /// Where they stand.
+    pub state: UserState,
+    /// Whether doors give them the extended unlock time.
+    pub extended_unlock: bool,
+}
+
+/// What the rules ask of a key, with a view to one door.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyFacts<S> {
+    /// Its number.
+    pub id: KeyId,
+    /// Whether that door is among its doors.
+    pub opens_door: bool,
+    /// Whether it is blocked.
+    pub block: BlockFacts,
+    /// The common window of all holders.
+    pub window: Option<Interval>,
+    /// When it opens; `None` for always.
+    pub schedule: Option<S>,
+}
+
+/// Whether a key is blocked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BlockFacts {
+    /// It is not.
+    None,
+    /// Until somebody lifts it.
+    UntilLifted,
+    /// Until this time.
+    Until(Wall),
+}
+
+/// What a schedule says of a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScheduleReading {
+    /// Its number.
+    pub id: ScheduleId,
+    /// Whether the time lies in its hours.
+    pub open: bool,
+    /// The time by the schedule's own clock.
+    pub local: LocalTime,
+}
