@@ -25,6 +25,18 @@ macro_rules! id {
                 write!(f, "{}", self.0)
             }
         }
+
+        impl From<u32> for $name {
+            fn from(number: u32) -> Self {
+                Self(number)
+            }
+        }
+
+        impl From<$name> for u32 {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
     };
 }
 

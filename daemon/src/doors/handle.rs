@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+pub use doorward_api::{Alarm, BoardStatus, Live, ReaderStatus};
 use doorward_core::alarm::{AlarmKind, AlarmSubject};
 use doorward_core::controller::{CommandError, DoorCommand, DoorStatus};
 use doorward_core::ids::{Actor, DeviceName, DoorId};
 use doorward_core::model::TableDelta;
-use doorward_core::time::Wall;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 /// Requests that may wait for the doors; more are refused.
@@ -51,54 +51,6 @@ pub enum DoorsError {
     /// The door refused.
     #[error(transparent)]
     Refused(#[from] CommandError),
-}
-
-/// A reader's live state.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReaderStatus {
-    /// Its name in `site.toml`.
-    pub name: DeviceName,
-    /// It answers.
-    pub online: bool,
-    /// It answers in Secure Channel.
-    pub secure: bool,
-    /// Vendor, model and firmware as it tells them; `None` before it was first online.
-    pub identity: Option<String>,
-}
-
-/// A relay board's live state.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BoardStatus {
-    /// Its name in `site.toml`.
-    pub name: DeviceName,
-    /// It answers.
-    pub online: bool,
-}
-
-/// An alarm whose condition holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Alarm {
-    /// What is wrong.
-    pub kind: AlarmKind,
-    /// What it is about.
-    pub subject: AlarmSubject,
-    /// Since when.
-    pub since: Wall,
-}
-
-/// A change of live state.
-#[derive(Debug, Clone)]
-pub enum Live {
-    /// Of a door.
-    Door(DoorStatus),
-    /// Of a reader.
-    Reader(ReaderStatus),
-    /// Of a relay board.
-    Board(BoardStatus),
-    /// An alarm began.
-    AlarmRaised(Alarm),
-    /// An alarm ended.
-    AlarmCleared(Alarm),
 }
 
 /// The live state of the whole site, as last told by the doors.

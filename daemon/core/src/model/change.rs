@@ -1,3 +1,5 @@
+use serde::{Deserialize, Serialize};
+
 use super::{Record, RecordRef};
 
 /// One step of a change to the access table. A list of steps is applied whole or not at all.
@@ -5,7 +7,9 @@ use super::{Record, RecordRef};
     clippy::large_enum_variant,
     reason = "nearly every step puts a record; boxing would cost an allocation each"
 )]
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum Change {
     /// Makes the record, or replaces the one of the same id.
     Put(Record),

@@ -5,6 +5,7 @@ use crate::ids::{CredentialId, DoorId, KeyId, PlaceId, ScheduleId, UserId};
 
 /// Any record of the access table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "kind", content = "record", rename_all = "snake_case")]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum Record {

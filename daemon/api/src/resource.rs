@@ -1,0 +1,96 @@
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use doorward_core::controller::DoorStatus;
+use doorward_core::ids::{CredentialId, DoorId, KeyId, PlaceId, ScheduleId, UserId};
+use doorward_core::model::{Credential, Door, Key, Kind, Place, Record, RecordRef, Schedule, User};
+
+/// A kind of record with a collection of its own under `/v1`.
+///
+/// A new record's id is given by the daemon: what it holds when sent is not looked at.
+pub trait Resource: Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// Its number.
+    type Id: Copy + core::fmt::Display + From<u32> + Into<u32> + Send + Sync + 'static;
+    /// Its kind.
+    const KIND: Kind;
+    /// The collection's name under `/v1`, such as `doors`.
+    const COLLECTION: &'static str;
+
+    /// Its number.
+    fn id(&self) -> Self::Id;
+    /// Gives it a number.
+    fn set_id(&mut self, id: Self::Id);
+    /// It as any record.
+    fn into_record(self) -> Record;
+    /// It out of any record, if it is of this kind.
+    fn from_record(record: Record) -> Option<Self>;
+    /// The reference of the record with this number.
+    fn reference(id: Self::Id) -> RecordRef;
+}
+
+macro_rules! resource {
+    ($name:ident, $id:ident, $collection:literal) => {
+        impl Resource for $name {
+            type Id = $id;
+            const KIND: Kind = Kind::$name;
+            const COLLECTION: &'static str = $collection;
+
+            fn id(&self) -> $id {
+                self.id
+            }
+            fn set_id(&mut self, id: $id) {
+                self.id = id;
+            }
+            fn into_record(self) -> Record {
+                Record::$name(self)
+            }
+            fn from_record(record: Record) -> Option<Self> {
+                match record {
+                    Record::$name(own) => Some(own),
+                    _ => None,
+                }
+            }
+            fn reference(id: $id) -> RecordRef {
+                RecordRef::$name(id)
+            }
+        }
+    };
+}
+
+resource!(Place, PlaceId, "places");
+resource!(Door, DoorId, "doors");
+resource!(User, UserId, "users");
+resource!(Credential, CredentialId, "credentials");
+resource!(Key, KeyId, "keys");
+resource!(Schedule, ScheduleId, "schedules");
+
+/// A door with its live state beside its settings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DoorView {
+    /// The door as it is set.
+    #[serde(flatten)]
+    pub door: Door,
+    /// Its live state; none until the doors have told it. Not looked at when sent.
+    #[serde(default)]
+    pub status: Option<DoorStatus>,
+}
+
+/// A user who holds a key to a door.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DoorUser {
+    /// Who.
+    pub user: User,
+    /// By which keys.
+    pub keys: Vec<KeyId>,
+}
+
+/// A door that a user holds a key to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct UserDoor {
+    /// Which.
+    pub door: Door,
+    /// By which keys.
+    pub keys: Vec<KeyId>,
+}
