@@ -3,25 +3,35 @@
 //! Records are plain serde values. Unknown fields of a newer version are kept by the store when an
 //! older version rewrites a record; the API refuses them.
 
+mod bounds;
 mod change;
 mod credential;
 mod door;
+mod draft;
 mod key;
 mod place;
 mod record;
 mod schedule;
 mod user;
 mod validate;
+mod validated;
 
+pub use bounds::{
+    BLOCK_REASON_MAX, DATE_END, DATE_MIN, DEVICE_NAME_MAX, DOORS_PER_KEY_MAX, EMAIL_MAX,
+    HELD_OPEN_MS_MAX, INPUT_MAX, INTERVALS_PER_GRANT_MAX, OUTPUT_MAX, READERS_PER_SIDE_MAX,
+    WEEKLY_INTERVALS_MAX,
+};
 pub use change::{Change, TableDelta};
 pub use credential::{Credential, CredentialData, CredentialState};
 pub use door::{
     Circuit, Door, DoorMode, DoorWiring, FailMode, InputPoint, OutputPoint, Relock, UNLOCK_MS_MAX,
     UNLOCK_MS_MIN,
 };
+pub use draft::{TableLookup, email_folded};
 pub use key::{Block, Grant, Interval, Key, KeyFlags};
 pub use place::Place;
 pub use record::{Kind, Record, RecordRef};
 pub use schedule::{MINUTES_PER_DAY, Schedule, Weekday, WeeklyInterval};
 pub use user::{User, UserState};
 pub use validate::{NAME_MAX, Problem, Problems, Validate};
+pub use validated::{CHANGES_MAX, ChangeRefused, ValidatedChange, validate_changes};

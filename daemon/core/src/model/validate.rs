@@ -36,6 +36,13 @@ impl Problems {
         });
     }
 
+    /// Adds those of `inner`, each field behind `prefix`.
+    pub fn add_within(&mut self, prefix: &str, inner: Self) {
+        for Problem { field, message } in inner.0 {
+            self.add(format!("{prefix}{field}"), message);
+        }
+    }
+
     /// `Ok` when there are none.
     pub fn into_result(self) -> Result<(), Self> {
         if self.0.is_empty() { Ok(()) } else { Err(self) }

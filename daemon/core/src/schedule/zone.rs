@@ -20,7 +20,14 @@ static DATABASE: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bu
 /// A name that is no IANA time zone.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not an IANA time zone; `Europe/Stockholm` is one")]
-pub struct UnknownZone(pub String);
+pub struct UnknownZone(String);
+
+impl UnknownZone {
+    /// Keeps as much of the name as a message needs.
+    pub(crate) fn new(name: &str) -> Self {
+        Self(name.chars().take(60).collect())
+    }
+}
 
 /// Whether this is the name of an IANA time zone, in its exact spelling.
 #[must_use]
@@ -33,7 +40,7 @@ fn load(name: &str) -> Result<TimeZone, UnknownZone> {
         .get(name)
         .ok()
         .filter(|zone| zone.iana_name() == Some(name) && !zone.is_unknown())
-        .ok_or_else(|| UnknownZone(name.chars().take(60).collect()))
+        .ok_or_else(|| UnknownZone::new(name))
 }
 
 /// A time zone with its UTC offsets in a table, so that a decision does no calendar arithmetic.

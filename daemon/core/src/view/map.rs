@@ -7,8 +7,8 @@ use super::{
 };
 use crate::ids::{CredentialId, DoorId, KeyId, ScheduleId, UserId};
 use crate::model::{
-    Change, Credential, Door, Grant, Interval, Key, Place, Record, RecordRef, Schedule, TableDelta,
-    User,
+    Change, Credential, Door, Grant, Interval, Key, Kind, Place, Record, RecordRef, Schedule,
+    TableDelta, TableLookup, User, email_folded,
 };
 use crate::schedule::{CompiledSchedule, Zones};
 use crate::time::Wall;
@@ -208,6 +208,63 @@ impl AccessView for MapView {
                 open: compiled.is_open(local),
                 local,
             }
+        }))
+    }
+}
+
+impl TableLookup for MapView {
+    fn record(&self, reference: RecordRef) -> Result<Option<Record>, Unreadable> {
+        Ok(self.records.get(&reference).cloned())
+    }
+
+    fn for_each(&self, kind: Kind, visit: &mut dyn FnMut(Record)) -> Result<(), Unreadable> {
+        self.records()
+            .filter(|record| record.reference().kind() == kind)
+            .cloned()
+            .for_each(visit);
+        Ok(())
+    }
+
+    fn credentials_known_by(
+        &self,
+        identity: &CardIdentity,
+    ) -> Result<Vec<CredentialId>, Unreadable> {
+        Ok(self
+            .all_credentials()
+            .filter(|credential| credential.data.identity() == *identity)
+            .map(|credential| credential.id)
+            .collect())
+    }
+
+    fn credentials_of(&self, user: UserId) -> Result<Vec<CredentialId>, Unreadable> {
+        Ok(self
+            .all_credentials()
+            .filter(|credential| credential.user == Some(user))
+            .map(|credential| credential.id)
+            .collect())
+    }
+
+    fn keys_of(&self, user: UserId) -> Result<Vec<KeyId>, Unreadable> {
+        Ok(self.grants_of(user).map(|grant| grant.key).collect())
+    }
+
+    fn holders_of(&self, key: KeyId) -> Result<Vec<UserId>, Unreadable> {
+        Ok(self
+            .records()
+            .filter_map(|record| match record {
+                Record::Grant(grant) if grant.key == key => Some(grant.user),
+                _ => None,
+            })
+            .collect())
+    }
+
+    fn user_by_email(&self, folded: &str) -> Result<Option<UserId>, Unreadable> {
+        Ok(self.records().find_map(|record| match record {
+            Record::User(user) => {
+                let email = user.email.as_deref().map(email_folded)?;
+                (email == folded).then_some(user.id)
+            }
+            _ => None,
         }))
     }
 }

@@ -1,0 +1,349 @@
+//! The bounds that each record keeps on its own.
+
+use std::collections::BTreeSet;
+
+use super::{
+    Credential, Door, DoorWiring, Grant, InputPoint, Interval, Key, MINUTES_PER_DAY, NAME_MAX,
+    OutputPoint, Place, Problems, Record, Schedule, UNLOCK_MS_MAX, UNLOCK_MS_MIN, User, Validate,
+};
+use crate::schedule::{UnknownZone, zone_is_known};
+use crate::time::Wall;
+
+/// The most readers at one side of a door.
+pub const READERS_PER_SIDE_MAX: usize = 4;
+/// The longest that a door may stand open before its alarm, in milliseconds: a day.
+pub const HELD_OPEN_MS_MAX: u32 = 86_400_000;
+/// The most doors in one key.
+pub const DOORS_PER_KEY_MAX: usize = 1_000;
+/// The most intervals of one grant.
+pub const INTERVALS_PER_GRANT_MAX: usize = 100;
+/// The most weekly intervals of one schedule.
+pub const WEEKLY_INTERVALS_MAX: usize = 200;
+/// The highest output of a relay board.
+pub const OUTPUT_MAX: u16 = 256;
+/// The highest input of a relay board: all levels fit 64 bits.
+pub const INPUT_MAX: u16 = 64;
+/// The longest reason for blocking a key, in characters.
+pub const BLOCK_REASON_MAX: usize = 200;
+/// The longest e-mail address, in bytes (RFC 5321 section 4.5.3.1.3, without the brackets).
+pub const EMAIL_MAX: usize = 254;
+/// The longest name of a device, in characters.
+pub const DEVICE_NAME_MAX: usize = 64;
+/// The earliest date in a record: 1970-01-01T00:00:00Z.
+pub const DATE_MIN: Wall = Wall(0);
+/// The end of the dates in a record: 2200-01-01T00:00:00Z, not included.
+pub const DATE_END: Wall = Wall(7_258_118_400_000);
+
+impl Validate for Record {
+    fn validate(&self, problems: &mut Problems) {
+        match self {
+            Self::Place(place) => place.validate(problems),
+            Self::Door(door) => door.validate(problems),
+            Self::User(user) => user.validate(problems),
+            Self::Credential(credential) => credential.validate(problems),
+            Self::Key(key) => key.validate(problems),
+            Self::Grant(grant) => grant.validate(problems),
+            Self::Schedule(schedule) => schedule.validate(problems),
+        }
+    }
+}
+
+impl Validate for Place {
+    fn validate(&self, problems: &mut Problems) {
+        name(problems, "name", &self.name);
+    }
+}
+
+impl Validate for Door {
+    fn validate(&self, problems: &mut Problems) {
+        name(problems, "name", &self.name);
+        zone(problems, "time_zone", &self.time_zone);
+        let unlock = UNLOCK_MS_MIN..=UNLOCK_MS_MAX;
+        within(problems, "unlock_ms", self.unlock_ms, unlock.clone());
+        within(
+            problems,
+            "extended_unlock_ms",
+            self.extended_unlock_ms,
+            unlock,
+        );
+        if self.extended_unlock_ms < self.unlock_ms {
+            problems.add(
+                "extended_unlock_ms",
+                format!(
+                    "{} is shorter than unlock_ms, {}",
+                    self.extended_unlock_ms, self.unlock_ms
+                ),
+            );
+        }
+        within(
+            problems,
+            "held_open_ms",
+            self.held_open_ms,
+            0..=HELD_OPEN_MS_MAX,
+        );
+        within(
+            problems,
+            "held_open_warning_ms",
+            self.held_open_warning_ms,
+            0..=self.held_open_ms,
+        );
+        self.wiring.validate(problems);
+    }
+}
+
+impl Validate for DoorWiring {
+    fn validate(&self, problems: &mut Problems) {
+        let mut seen = BTreeSet::new();
+        for (field, readers) in [
+            ("entry_readers", &self.entry_readers),
+            ("exit_readers", &self.exit_readers),
+        ] {
+            let field = format!("wiring.{field}");
+            at_most(problems, &field, readers.len(), READERS_PER_SIDE_MAX);
+            for (at, reader) in readers.iter().enumerate() {
+                device(problems, &format!("{field}[{at}]"), reader);
+                if !seen.insert(reader) {
+                    problems.add(
+                        format!("{field}[{at}]"),
+                        format!("reader `{reader}` is named twice"),
+                    );
+                }
+            }
+        }
+        if let Some(OutputPoint { board, output }) = &self.relay {
+            device(problems, "wiring.relay.board", board);
+            within(problems, "wiring.relay.output", *output, 1..=OUTPUT_MAX);
+        }
+        for (field, input) in [("contact", &self.contact), ("rex", &self.rex)] {
+            if let Some(InputPoint { board, input, .. }) = input {
+                device(problems, &format!("wiring.{field}.board"), board);
+                within(
+                    problems,
+                    &format!("wiring.{field}.input"),
+                    *input,
+                    1..=INPUT_MAX,
+                );
+            }
+        }
+        if let (Some(contact), Some(rex)) = (&self.contact, &self.rex)
+            && (&contact.board, contact.input) == (&rex.board, rex.input)
+        {
+            problems.add(
+                "wiring.rex",
+                format!(
+                    "input {} of board `{}` is the contact already",
+                    rex.input, rex.board
+                ),
+            );
+        }
+    }
+}
+
+impl Validate for User {
+    fn validate(&self, problems: &mut Problems) {
+        text(problems, "first_name", &self.first_name, NAME_MAX);
+        text(problems, "last_name", &self.last_name, NAME_MAX);
+        text(problems, "department", &self.department, NAME_MAX);
+        if self.full_name().is_empty() {
+            problems.add("last_name", "first and last name are both empty");
+        }
+        if let Some(address) = &self.email {
+            email(problems, "email", address);
+        }
+    }
+}
+
+impl Validate for Credential {
+    fn validate(&self, problems: &mut Problems) {
+        text(problems, "label", &self.label, NAME_MAX);
+        let validity = Interval {
+            from: self.valid_from,
+            until: self.valid_until,
+        };
+        interval(problems, ("valid_from", "valid_until"), &validity);
+    }
+}
+
+impl Validate for Key {
+    fn validate(&self, problems: &mut Problems) {
+        name(problems, "name", &self.name);
+        if self.doors.is_empty() {
+            problems.add("doors", "a key needs at least one door");
+        }
+        at_most(problems, "doors", self.doors.len(), DOORS_PER_KEY_MAX);
+        let mut seen = BTreeSet::new();
+        for (at, door) in self.doors.iter().enumerate() {
+            if !seen.insert(door) {
+                problems.add(
+                    format!("doors[{at}]"),
+                    format!("door {door} is named twice"),
+                );
+            }
+        }
+        if let Some(window) = &self.window {
+            interval(problems, ("window.from", "window.until"), window);
+        }
+        if let Some(block) = &self.blocked {
+            let field = "blocked.reason";
+            text(problems, field, &block.reason, BLOCK_REASON_MAX);
+            if block.reason.trim().is_empty() {
+                problems.add(field, "is empty: say why");
+            }
+            date(problems, "blocked.until", block.until);
+        }
+    }
+}
+
+impl Validate for Grant {
+    fn validate(&self, problems: &mut Problems) {
+        at_most(
+            problems,
+            "intervals",
+            self.intervals.len(),
+            INTERVALS_PER_GRANT_MAX,
+        );
+        for (at, each) in self.intervals.iter().enumerate() {
+            let field = |end| format!("intervals[{at}].{end}");
+            interval(problems, (&field("from"), &field("until")), each);
+        }
+    }
+}
+
+impl Validate for Schedule {
+    fn validate(&self, problems: &mut Problems) {
+        name(problems, "name", &self.name);
+        zone(problems, "time_zone", &self.time_zone);
+        at_most(problems, "weekly", self.weekly.len(), WEEKLY_INTERVALS_MAX);
+        for (at, each) in self.weekly.iter().enumerate() {
+            within(
+                problems,
+                &format!("weekly[{at}].from_minute"),
+                each.from_minute,
+                0..=MINUTES_PER_DAY - 1,
+            );
+            within(
+                problems,
+                &format!("weekly[{at}].until_minute"),
+                each.until_minute,
+                1..=MINUTES_PER_DAY,
+            );
+        }
+    }
+}
+
+fn name(problems: &mut Problems, field: &str, value: &str) {
+    text(problems, field, value, NAME_MAX);
+    if value.is_empty() {
+        problems.add(
+            field,
+            format!("is empty; 1 to {NAME_MAX} characters are allowed"),
+        );
+    }
+}
+
+/// Text for people: not too long, without characters that hide or turn around what is written.
+fn text(problems: &mut Problems, field: &str, value: &str, chars_max: usize) {
+    let found = value.chars().count();
+    if found > chars_max {
+        problems.add(
+            field,
+            format!("has {found} characters, at most {chars_max} are allowed"),
+        );
+    }
+    if let Some(bad) = value.chars().find(|&c| is_deceptive(c)) {
+        problems.add(
+            field,
+            format!(
+                "has the character U+{:04X}; control and text-direction characters are not allowed",
+                u32::from(bad)
+            ),
+        );
+    }
+    if value.trim() != value {
+        problems.add(field, "begins or ends with white space");
+    }
+}
+
+fn is_deceptive(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}' | '\u{FEFF}')
+}
+
+fn device(problems: &mut Problems, field: &str, value: &str) {
+    let found = value.chars().count();
+    if !(1..=DEVICE_NAME_MAX).contains(&found) || value.chars().any(is_deceptive) {
+        problems.add(
+            field,
+            format!("a device's name has 1 to {DEVICE_NAME_MAX} characters, none of them control"),
+        );
+    }
+}
+
+fn zone(problems: &mut Problems, field: &str, value: &str) {
+    if !zone_is_known(value) {
+        problems.add(field, UnknownZone::new(value).to_string());
+    }
+}
+
+fn email(problems: &mut Problems, field: &str, value: &str) {
+    let sides = value.split_once('@');
+    let sound = sides.is_some_and(|(local, domain)| {
+        !local.is_empty() && !domain.is_empty() && !domain.contains('@')
+    }) && value.len() <= EMAIL_MAX
+        && !value
+            .chars()
+            .any(|c| c.is_whitespace() || is_deceptive(c) || matches!(c, '<' | '>' | ','));
+    if !sound {
+        problems.add(
+            field,
+            format!(
+                "is not an e-mail address such as `name@example.org` of at most {EMAIL_MAX} bytes"
+            ),
+        );
+    }
+}
+
+fn date(problems: &mut Problems, field: &str, value: Option<Wall>) {
+    if let Some(found) = value
+        && !(DATE_MIN..DATE_END).contains(&found)
+    {
+        problems.add(
+            field,
+            format!("`{found}` is outside the years 1970 to 2199"),
+        );
+    }
+}
+
+fn interval(problems: &mut Problems, fields: (&str, &str), value: &Interval) {
+    date(problems, fields.0, value.from);
+    date(problems, fields.1, value.until);
+    if let (Some(from), Some(until)) = (value.from, value.until)
+        && until <= from
+    {
+        problems.add(
+            fields.1,
+            format!("`{until}` is not later than {}, `{from}`", fields.0),
+        );
+    }
+}
+
+fn within<N: Copy + PartialOrd + core::fmt::Display>(
+    problems: &mut Problems,
+    field: &str,
+    found: N,
+    allowed: core::ops::RangeInclusive<N>,
+) {
+    if !allowed.contains(&found) {
+        let (first, last) = allowed.into_inner();
+        problems.add(field, format!("{found} is not in {first} to {last}"));
+    }
+}
+
+fn at_most(problems: &mut Problems, field: &str, found: usize, allowed: usize) {
+    if found > allowed {
+        problems.add(
+            field,
+            format!("has {found} entries, at most {allowed} are allowed"),
+        );
+    }
+}

@@ -1,0 +1,447 @@
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use super::draft::{Draft, TableLookup, email_folded};
+use super::{
+    Change, Credential, CredentialState, Door, Grant, Key, Kind, Place, Problems, Record,
+    RecordRef, User, Validate,
+};
+use crate::ids::{CredentialId, DoorId, PlaceId, ScheduleId, UserId};
+use crate::view::{CardIdentity, Unreadable};
+
+/// The most steps in one change.
+pub const CHANGES_MAX: usize = 20_000;
+
+/// The deepest that places may be nested.
+const PLACE_DEPTH_MAX: usize = 32;
+
+/// A change that has been checked against the table: what the store may write.
+///
+/// Only [`validate_changes`] makes one, so that a forgotten check does not compile. It holds for
+/// the table that it was checked against: check and write must not let another change between.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ValidatedChange(Vec<Change>);
+
+impl ValidatedChange {
+    /// Each row to be written or taken away, once: also those that followed from others. What
+    /// goes comes first, then what is put, referred-to records before those that refer to them.
+    #[must_use]
+    pub fn rows(&self) -> &[Change] {
+        &self.0
+    }
+
+    /// The same, owned.
+    #[must_use]
+    pub fn into_rows(self) -> Vec<Change> {
+        self.0
+    }
+}
+
+/// Why a change was not accepted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChangeRefused {
+    /// Everything wrong with it; fields are named `changes[2].doors[0]`, steps counted from 0.
+    #[error("{0}")]
+    Invalid(Problems),
+    /// The table could not be read to check it.
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+}
+
+/// Checks a change, all at once: the bounds of each record put, and that the table as it would be
+/// afterwards holds together. Removing a user, key or door also takes or changes what cannot stand
+/// without it; removing a place or a schedule in use is refused.
+///
+/// The list is judged by its end: steps may refer to what later steps make.
+pub fn validate_changes<L: TableLookup>(
+    table: &L,
+    changes: &[Change],
+) -> Result<ValidatedChange, ChangeRefused> {
+    let mut problems = Problems::default();
+    if changes.len() > CHANGES_MAX {
+        problems.add(
+            "changes",
+            format!(
+                "has {} steps, at most {CHANGES_MAX} are allowed",
+                changes.len()
+            ),
+        );
+        return Err(ChangeRefused::Invalid(problems));
+    }
+    let mut draft = Draft::of(table);
+    for (step, change) in changes.iter().enumerate() {
+        match change {
+            Change::Put(record) => {
+                let mut own = Problems::default();
+                record.validate(&mut own);
+                problems.add_within(&format!("changes[{step}]."), own);
+                draft.put(record.clone(), step);
+            }
+            Change::Remove(reference) if draft.exists(*reference)? => {
+                draft.remove(*reference, step)?;
+            }
+            Change::Remove(reference) => {
+                problems.add(format!("changes[{step}]"), missing(*reference));
+            }
+        }
+    }
+    Check {
+        draft: &draft,
+        problems: &mut problems,
+    }
+    .whole()?;
+    match problems.into_result() {
+        Ok(()) => Ok(ValidatedChange(draft.into_changes()?)),
+        Err(problems) => Err(ChangeRefused::Invalid(problems)),
+    }
+}
+
+fn missing(reference: RecordRef) -> String {
+    format!("there is no {reference}")
+}
+
+struct Check<'a, L> {
+    draft: &'a Draft<'a, L>,
+    problems: &'a mut Problems,
+}
+
+impl<L: TableLookup> Check<'_, L> {
+    fn whole(&mut self) -> Result<(), Unreadable> {
+        let mut doors_put = false;
+        let mut gone = Gone::default();
+        for (reference, row) in self.draft.rows() {
+            let Some(record) = &row.record else {
+                gone.add(reference, row.step);
+                continue;
+            };
+            let at = format!("changes[{}]", row.step);
+            match record {
+                Record::Place(place) => self.place(&at, place)?,
+                Record::Door(door) => {
+                    doors_put = true;
+                    self.refers(&at, "place", RecordRef::Place(door.place))?;
+                }
+                Record::User(user) => self.user(&at, user)?,
+                Record::Credential(credential) => self.credential(&at, credential)?,
+                Record::Key(key) => self.key(&at, key)?,
+                Record::Grant(grant) => self.grant(&at, grant)?,
+                Record::Schedule(_) => {}
+            }
+        }
+        if doors_put {
+            self.wiring()?;
+        }
+        self.still_used(&gone)?;
+        self.emails_and_cards()
+    }
+
+    fn refers(&mut self, at: &str, field: &str, to: RecordRef) -> Result<(), Unreadable> {
+        if !self.draft.exists(to)? {
+            self.problems.add(format!("{at}.{field}"), missing(to));
+        }
+        Ok(())
+    }
+
+    fn place(&mut self, at: &str, place: &Place) -> Result<(), Unreadable> {
+        let mut above = place.parent;
+        for _ in 0..PLACE_DEPTH_MAX {
+            let Some(parent) = above else {
+                return Ok(());
+            };
+            let Some(Record::Place(parent)) = self.draft.record(RecordRef::Place(parent))? else {
+                return self.refers(at, "parent", RecordRef::Place(parent));
+            };
+            if parent.id == place.id {
+                let message = format!("place {} would be part of itself", place.id);
+                self.problems.add(format!("{at}.parent"), message);
+                return Ok(());
+            }
+            above = parent.parent;
+        }
+        let message = format!("is nested deeper than {PLACE_DEPTH_MAX} places");
+        self.problems.add(format!("{at}.parent"), message);
+        Ok(())
+    }
+
+    fn user(&mut self, at: &str, user: &User) -> Result<(), Unreadable> {
+        let Some(email) = user.email.as_deref().map(email_folded) else {
+            return Ok(());
+        };
+        if let Some(other) = self.draft.table().user_by_email(&email)?
+            && other != user.id
+            && let Some(Record::User(holder)) = self.draft.record(RecordRef::User(other))?
+            && holder.email.as_deref().map(email_folded).as_ref() == Some(&email)
+        {
+            self.problems.add(format!("{at}.email"), email_taken(other));
+        }
+        Ok(())
+    }
+
+    fn credential(&mut self, at: &str, credential: &Credential) -> Result<(), Unreadable> {
+        if let Some(user) = credential.user {
+            self.refers(at, "user", RecordRef::User(user))?;
+        }
+        if credential.state == CredentialState::Removed {
+            return Ok(());
+        }
+        let identity = credential.data.identity();
+        for other in self.draft.table().credentials_known_by(&identity)? {
+            if other != credential.id
+                && let Some(Record::Credential(other)) =
+                    self.draft.record(RecordRef::Credential(other))?
+                && other.state != CredentialState::Removed
+                && other.data.identity() == identity
+                // Two credentials of one change are told below, once for both.
+                && !self.draft.is_put(RecordRef::Credential(other.id))
+            {
+                self.problems
+                    .add(format!("{at}.data"), card_taken(other.id));
+            }
+        }
+        Ok(())
+    }
+
+    fn key(&mut self, at: &str, key: &Key) -> Result<(), Unreadable> {
+        self.refers(at, "place", RecordRef::Place(key.place))?;
+        if let Some(schedule) = key.schedule {
+            self.refers(at, "schedule", RecordRef::Schedule(schedule))?;
+        }
+        for (nth, door) in key.doors.iter().enumerate() {
+            self.refers(at, &format!("doors[{nth}]"), RecordRef::Door(*door))?;
+        }
+        if key.window.is_some() && !self.had_window(key)? {
+            let holders = self.holders_with_intervals(key)?;
+            if holders > 0 {
+                let message = format!(
+                    "{holders} users hold the key with intervals of their own: take those away \
+                     before giving it one window for all"
+                );
+                self.problems.add(format!("{at}.window"), message);
+            }
+        }
+        Ok(())
+    }
+
+    fn had_window(&self, key: &Key) -> Result<bool, Unreadable> {
+        let before = self.draft.table().record(RecordRef::Key(key.id))?;
+        Ok(matches!(before, Some(Record::Key(before)) if before.window.is_some()))
+    }
+
+    fn holders_with_intervals(&self, key: &Key) -> Result<usize, Unreadable> {
+        let mut count = 0;
+        for user in self.draft.holders_of(key.id)? {
+            let reference = RecordRef::Grant { user, key: key.id };
+            // A grant put by this same change is told at its own step.
+            if !self.draft.is_put(reference)
+                && let Some(Record::Grant(grant)) = self.draft.record(reference)?
+                && !grant.intervals.is_empty()
+            {
+                count += 1;
+            }
+        }
+        Ok(count)
+    }
+
+    fn grant(&mut self, at: &str, grant: &Grant) -> Result<(), Unreadable> {
+        self.refers(at, "user", RecordRef::User(grant.user))?;
+        match self.draft.record(RecordRef::Key(grant.key))? {
+            None => {
+                let message = missing(RecordRef::Key(grant.key));
+                self.problems.add(format!("{at}.key"), message);
+            }
+            Some(Record::Key(key)) if key.window.is_some() && !grant.intervals.is_empty() => {
+                let message = format!(
+                    "key {} has one window for all its holders: intervals are not allowed",
+                    key.id
+                );
+                self.problems.add(format!("{at}.intervals"), message);
+            }
+            Some(_) => {}
+        }
+        Ok(())
+    }
+
+    /// E-mail addresses and cards that two records of this very change claim.
+    fn emails_and_cards(&mut self) -> Result<(), Unreadable> {
+        let mut emails: BTreeMap<String, UserId> = BTreeMap::new();
+        let mut cards: BTreeMap<CardIdentity, CredentialId> = BTreeMap::new();
+        for (_, row) in self.draft.rows() {
+            match &row.record {
+                Some(Record::User(User {
+                    id,
+                    email: Some(email),
+                    ..
+                })) => match emails.entry(email_folded(email)) {
+                    Entry::Vacant(free) => {
+                        free.insert(*id);
+                    }
+                    Entry::Occupied(taken) => self.problems.add(
+                        format!("changes[{}].email", row.step),
+                        email_taken(*taken.get()),
+                    ),
+                },
+                Some(Record::Credential(credential))
+                    if credential.state != CredentialState::Removed =>
+                {
+                    match cards.entry(credential.data.identity()) {
+                        Entry::Vacant(free) => {
+                            free.insert(credential.id);
+                        }
+                        Entry::Occupied(taken) => self.problems.add(
+                            format!("changes[{}].data", row.step),
+                            card_taken(*taken.get()),
+                        ),
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Readers, outputs and inputs that two doors claim. Doors are few: all are looked at.
+    fn wiring(&mut self) -> Result<(), Unreadable> {
+        let mut doors: BTreeMap<DoorId, Door> = BTreeMap::new();
+        self.draft.for_each(Kind::Door, |record| {
+            if let Record::Door(door) = record {
+                doors.insert(door.id, door.clone());
+            }
+        })?;
+        let mut claims: BTreeMap<Point<'_>, Vec<(DoorId, String)>> = BTreeMap::new();
+        for door in doors.values() {
+            for (point, field) in points(door) {
+                claims.entry(point).or_default().push((door.id, field));
+            }
+        }
+        let steps: BTreeMap<DoorId, usize> = self
+            .draft
+            .rows()
+            .filter_map(|(_, row)| match &row.record {
+                Some(Record::Door(door)) => Some((door.id, row.step)),
+                _ => None,
+            })
+            .collect();
+        for (point, claimants) in claims {
+            for (door, field) in &claimants {
+                let other = claimants.iter().find(|(other, _)| other != door);
+                if let (Some(step), Some((other, _))) = (steps.get(door), other)
+                    // Of two doors put, the second is told.
+                    && (!steps.contains_key(other) || other < door)
+                {
+                    self.problems.add(
+                        format!("changes[{step}].wiring.{field}"),
+                        format!("{point} is wired to door {other} already"),
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Places and schedules taken away that something left behind refers to.
+    fn still_used(&mut self, gone: &Gone) -> Result<(), Unreadable> {
+        if gone.places.is_empty() && gone.schedules.is_empty() {
+            return Ok(());
+        }
+        let mut users: Vec<(usize, RecordRef, RecordRef)> = Vec::new();
+        let mut uses = |of: RecordRef, step: Option<&usize>, by: RecordRef| {
+            if let Some(step) = step {
+                users.push((*step, of, by));
+            }
+        };
+        for kind in [Kind::Place, Kind::Door, Kind::Key] {
+            self.draft.for_each(kind, |record| {
+                let by = record.reference();
+                let (place, schedule) = match record {
+                    Record::Place(place) => (place.parent, None),
+                    Record::Door(door) => (Some(door.place), None),
+                    Record::Key(key) => (Some(key.place), key.schedule),
+                    _ => (None, None),
+                };
+                if let Some(place) = place {
+                    uses(RecordRef::Place(place), gone.places.get(&place), by);
+                }
+                if let Some(schedule) = schedule {
+                    let step = gone.schedules.get(&schedule);
+                    uses(RecordRef::Schedule(schedule), step, by);
+                }
+            })?;
+        }
+        for (step, of, by) in users {
+            // What this change puts itself was told at its own step.
+            if !self.draft.is_put(by) {
+                let message = format!("{of} is still used by {by}");
+                self.problems.add(format!("changes[{step}]"), message);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Gone {
+    places: BTreeMap<PlaceId, usize>,
+    schedules: BTreeMap<ScheduleId, usize>,
+}
+
+impl Gone {
+    fn add(&mut self, reference: RecordRef, step: usize) {
+        match reference {
+            RecordRef::Place(place) => {
+                self.places.insert(place, step);
+            }
+            RecordRef::Schedule(schedule) => {
+                self.schedules.insert(schedule, step);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Something that only one door may be wired to. A REX button may serve several doors.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Point<'a> {
+    Reader(&'a str),
+    Output(&'a str, u16),
+    Contact(&'a str, u16),
+}
+
+impl core::fmt::Display for Point<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Reader(name) => write!(f, "reader `{name}`"),
+            Self::Output(board, output) => write!(f, "output {output} of board `{board}`"),
+            Self::Contact(board, input) => write!(f, "input {input} of board `{board}`"),
+        }
+    }
+}
+
+fn points(door: &Door) -> Vec<(Point<'_>, String)> {
+    let wiring = &door.wiring;
+    let mut points = Vec::new();
+    for (side, readers) in [
+        ("entry_readers", &wiring.entry_readers),
+        ("exit_readers", &wiring.exit_readers),
+    ] {
+        for (at, reader) in readers.iter().enumerate() {
+            points.push((Point::Reader(reader), format!("{side}[{at}]")));
+        }
+    }
+    if let Some(relay) = &wiring.relay {
+        let point = Point::Output(&relay.board, relay.output);
+        points.push((point, "relay".to_owned()));
+    }
+    if let Some(contact) = &wiring.contact {
+        let point = Point::Contact(&contact.board, contact.input);
+        points.push((point, "contact".to_owned()));
+    }
+    points
+}
+
+fn email_taken(by: UserId) -> String {
+    format!("is the address of user {by} already")
+}
+
+fn card_taken(by: CredentialId) -> String {
+    format!("is the card of credential {by} already; remove that one first")
+}
