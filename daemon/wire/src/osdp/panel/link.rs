@@ -1,0 +1,521 @@
+//! The link to one PD: what is sent next, and what happens when nothing comes back.
+
+use std::collections::VecDeque;
+
+use super::config::{PdConfig, Security};
+use super::event::{
+    BusEvent, Channel, CommandOutcome, LinkEvent, OfflineReason, Presence, SecureChannelFailure,
+};
+use super::handshake::{Handshake, KeyKind};
+use super::queue::{CommandQueue, Queued};
+use super::stats::PdStats;
+use super::status::Known;
+use super::window::ReplyWindow;
+use crate::osdp::address::Address;
+use crate::osdp::command::Command;
+use crate::osdp::frame::{
+    BlockType, Check, Direction, FrameTooLong, Header, SecurityBlock, Sequence, Station,
+    encode_frame,
+};
+use crate::osdp::identity::{Capabilities, Function, PdId};
+use crate::osdp::reply::NakCode;
+use crate::osdp::secure::{Nonces, Scbk, Session};
+use crate::osdp::time::Mono;
+
+/// How many waits must end without a reply before a PD is offline.
+const OFFLINE_ATTEMPTS: u32 = 4;
+/// How long a PD must have been silent before it is offline.
+const OFFLINE_SILENCE_US: u64 = 300_000;
+/// The same for a PD that can be heard, but not understood.
+const OFFLINE_GARBLED_US: u64 = 2_000_000;
+/// How long a PD may answer nothing but BUSY.
+const OFFLINE_BUSY_US: u64 = 5_000_000;
+/// When a busy PD is asked again.
+const BUSY_PAUSE_US: u64 = 50_000;
+/// The rest before the second and later repetitions, for the neighbours' sake.
+const RETRY_PAUSE_US: u64 = 20_000;
+/// The rest between probes of an absent PD: doubled from the first to the last.
+const PROBE_PAUSE_US: core::ops::RangeInclusive<u64> = 100_000..=800_000;
+/// The rest after a failed handshake: doubled from the first to the last.
+const HANDSHAKE_PAUSE_US: core::ops::RangeInclusive<u64> = 250_000..=10_000_000;
+/// An absence after which the PD's quickness is no longer taken for granted.
+const FORGET_WINDOW_US: u64 = 120_000_000;
+/// How many queued commands may go out in a row before a POLL, so that cards are never shut out.
+const MAX_COMMANDS_IN_A_ROW: u8 = 3;
+
+/// Where the link stands: what is to be sent when no command waits for its reply.
+#[derive(Debug)]
+pub(super) enum Stage {
+    /// Nobody has answered yet: ID, with sequence number 0.
+    Absent,
+    /// CAP in clear.
+    Capabilities,
+    /// CHLNG.
+    Challenge(KeyKind),
+    /// SCRYPT.
+    Cryptogram(Box<Handshake>),
+    /// ID in the session.
+    SecureId,
+    /// CAP in the session.
+    SecureCapabilities,
+    /// KEYSET in a session with the default key.
+    InstallKey,
+    /// POLL, and what the caller sends.
+    Online,
+}
+
+/// Why the command that waits for its reply was sent.
+#[derive(Debug)]
+pub(super) enum Purpose {
+    Probe,
+    Capabilities,
+    Challenge(KeyKind, [u8; 8]),
+    Cryptogram(Box<Handshake>),
+    SecureId,
+    SecureCapabilities,
+    InstallKey,
+    Poll,
+    Status,
+    Queued(Queued),
+}
+
+/// What the caller was last told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    Nothing,
+    Online,
+    Offline,
+}
+
+/// The link to one PD.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(super) address: Address,
+    pub(super) check: Check,
+    pub(super) security: Security,
+    /// A key sent with KEYSET whose reply has not been seen: the PD may have it.
+    pub(super) candidate: Option<Scbk>,
+    pub(super) stage: Stage,
+    pub(super) session: Option<Session>,
+    /// The number of the command that waits, or of the next one.
+    pub(super) sequence: Sequence,
+    pub(super) exchange: Option<Purpose>,
+    /// The frame of that command, to be repeated byte for byte.
+    tx: Vec<u8>,
+    pub(super) body: Vec<u8>,
+    pub(super) attempts: u32,
+    /// Not before this is it the link's turn.
+    not_before: Mono,
+    accepted_at: Mono,
+    heard_at: Option<Mono>,
+    pub(super) busy_since: Option<Mono>,
+    absent_since: Mono,
+    probes: u32,
+    /// The PD was heard outside its turn: its answers take longer than the probe waits.
+    pub(super) is_heard_late: bool,
+    pub(super) handshake_failures: u32,
+    pub(super) failure_told: Option<SecureChannelFailure>,
+    pub(super) refusal_told_at: Option<Mono>,
+    pub(super) window: ReplyWindow,
+    pub(super) stats: PdStats,
+    queue: CommandQueue,
+    commands_in_a_row: u8,
+    pub(super) id: PdId,
+    pub(super) capabilities: Option<Capabilities>,
+    pub(super) known: Known,
+    pub(super) told: Told,
+}
+
+impl Link {
+    pub(super) fn new(config: PdConfig, now: Mono) -> Self {
+        Self {
+            address: config.address,
+            check: config.check,
+            security: config.security,
+            candidate: None,
+            stage: Stage::Absent,
+            session: None,
+            sequence: Sequence::START,
+            exchange: None,
+            tx: Vec::new(),
+            body: Vec::new(),
+            attempts: 0,
+            not_before: now,
+            accepted_at: now,
+            heard_at: None,
+            busy_since: None,
+            absent_since: now,
+            probes: 0,
+            is_heard_late: false,
+            handshake_failures: 0,
+            failure_told: None,
+            refusal_told_at: None,
+            window: ReplyWindow::default(),
+            stats: PdStats::default(),
+            queue: CommandQueue::default(),
+            commands_in_a_row: 0,
+            id: PdId::default(),
+            capabilities: None,
+            known: Known::default(),
+            told: Told::Nothing,
+        }
+    }
+
+    pub(super) const fn is_absent(&self) -> bool {
+        matches!(self.stage, Stage::Absent)
+    }
+
+    pub(super) const fn is_online(&self) -> bool {
+        matches!(self.stage, Stage::Online)
+    }
+
+    pub(super) const fn due_at(&self) -> Mono {
+        self.not_before
+    }
+
+    pub(super) const fn is_secure(&self) -> bool {
+        self.session.is_some()
+    }
+
+    pub(super) fn presence(&self) -> Option<Presence> {
+        let channel = if self.is_secure() {
+            Channel::Secure
+        } else {
+            Channel::Clear
+        };
+        let (id, capabilities) = (self.id, self.capabilities);
+        self.is_online().then_some(Presence {
+            id,
+            capabilities,
+            channel,
+        })
+    }
+
+    pub(super) const fn queue_mut(&mut self) -> &mut CommandQueue {
+        &mut self.queue
+    }
+
+    pub(super) fn report(&self, events: &mut VecDeque<BusEvent>, event: LinkEvent) {
+        events.push_back(BusEvent {
+            address: self.address,
+            event,
+        });
+    }
+
+    /// How long to wait for the first byte of the reply to what is sent now, and whether that is the
+    /// standard's full time for a PD that may not be there at all.
+    pub(super) fn reply_window(&self, may_wait_fully: bool) -> (u64, bool) {
+        if !self.is_absent() {
+            return (self.window.online_us(self.attempts), false);
+        }
+        let is_stranger = self.window.mean_us().is_none();
+        if self.is_heard_late || (is_stranger && (may_wait_fully || self.stats.probes == 1)) {
+            (super::window::STANDARD_WINDOW_US, true)
+        } else {
+            (self.window.probe_us(), false)
+        }
+    }
+
+    /// Appends the frame to send now to `out`.
+    pub(super) fn compose(&mut self, nonces: &mut Nonces, out: &mut Vec<u8>) {
+        if self.exchange.is_some() {
+            self.stats.retries += 1;
+        } else {
+            let purpose = self.next_purpose(nonces);
+            self.begin(purpose);
+        }
+        out.extend_from_slice(&self.tx);
+    }
+
+    fn next_purpose(&mut self, nonces: &mut Nonces) -> Purpose {
+        match core::mem::replace(&mut self.stage, Stage::Online) {
+            Stage::Online => return self.next_online(),
+            Stage::Cryptogram(handshake) => {
+                // The reply decides; until then the command waits and no stage is looked at.
+                self.stage = Stage::SecureId;
+                return Purpose::Cryptogram(handshake);
+            }
+            stage => self.stage = stage,
+        }
+        match self.stage {
+            Stage::Capabilities => Purpose::Capabilities,
+            Stage::Challenge(kind) => Purpose::Challenge(kind, nonces.draw()),
+            Stage::SecureId => Purpose::SecureId,
+            Stage::SecureCapabilities => Purpose::SecureCapabilities,
+            Stage::InstallKey => Purpose::InstallKey,
+            Stage::Absent | Stage::Cryptogram(_) | Stage::Online => Purpose::Probe,
+        }
+    }
+
+    fn next_online(&mut self) -> Purpose {
+        if self.commands_in_a_row < MAX_COMMANDS_IN_A_ROW {
+            self.commands_in_a_row += 1;
+            if let Some(queued) = self.queue.pop() {
+                return Purpose::Queued(queued);
+            }
+            if self.known.next_question().is_some() {
+                return Purpose::Status;
+            }
+        }
+        self.commands_in_a_row = 0;
+        Purpose::Poll
+    }
+
+    /// Builds the frame for `purpose`; a command that does not fit was refused by `send`.
+    fn begin(&mut self, purpose: Purpose) {
+        let plain = |command: &Command, body: &mut Vec<u8>| {
+            body.clear();
+            // Only commands that `send` has validated, and those made here, come this way.
+            let _ = command.encode(body);
+        };
+        let mut body = core::mem::take(&mut self.body);
+        match &purpose {
+            Purpose::Probe | Purpose::SecureId => plain(&Command::Id, &mut body),
+            Purpose::Capabilities | Purpose::SecureCapabilities => {
+                plain(&Command::Capabilities, &mut body);
+            }
+            Purpose::Challenge(_, random) => plain(&Command::Challenge(*random), &mut body),
+            Purpose::Cryptogram(handshake) => {
+                plain(
+                    &Command::ServerCryptogram(handshake.server_cryptogram()),
+                    &mut body,
+                );
+            }
+            Purpose::InstallKey => {
+                if let Some(key) = self.security.key() {
+                    self.candidate = Some(key.clone());
+                    plain(&Command::KeySet(key.clone()), &mut body);
+                }
+            }
+            Purpose::Poll => plain(&Command::Poll, &mut body),
+            Purpose::Status => plain(
+                &self.known.next_question().unwrap_or(Command::Poll),
+                &mut body,
+            ),
+            Purpose::Queued(queued) => {
+                if let Command::KeySet(key) = &queued.command {
+                    self.candidate = Some(key.clone());
+                }
+                plain(&queued.command, &mut body);
+            }
+        }
+        match purpose {
+            Purpose::Poll => self.stats.polls += 1,
+            Purpose::Probe => self.stats.probes += 1,
+            _ => self.stats.commands += 1,
+        }
+        self.tx.clear();
+        self.attempts = 0;
+        if self.frame(&purpose, &mut body).is_ok() {
+            self.exchange = Some(purpose);
+        }
+        self.body = body;
+    }
+
+    fn frame(&mut self, purpose: &Purpose, body: &mut Vec<u8>) -> Result<(), FrameTooLong> {
+        let handshake_block = |kind, key: KeyKind| SecurityBlock {
+            kind,
+            data: Some(key.block_data()),
+        };
+        let security = match purpose {
+            Purpose::Challenge(kind, _) => Some(handshake_block(BlockType::Scs11, *kind)),
+            Purpose::Cryptogram(handshake) => {
+                Some(handshake_block(BlockType::Scs13, handshake.kind()))
+            }
+            _ => None,
+        };
+        let header = Header {
+            station: Station::One(self.address),
+            direction: Direction::Command,
+            sequence: self.sequence,
+            check: self.check,
+            security,
+        };
+        match &mut self.session {
+            Some(session) => session.seal(&header, body, &mut self.tx),
+            None => encode_frame(&header, body, |_| [0; 4], &mut self.tx),
+        }
+    }
+
+    /// The wait ended without a reply that could be accepted.
+    pub(super) fn on_timeout(&mut self, now: Mono, events: &mut VecDeque<BusEvent>) {
+        self.stats.timeouts += 1;
+        self.attempts += 1;
+        if matches!(self.exchange, Some(Purpose::Probe)) {
+            self.on_probe_timeout(now, events);
+            return;
+        }
+        let silent_us = now.since_us(self.accepted_at);
+        let is_heard = self
+            .heard_at
+            .is_some_and(|at| now.since_us(at) < OFFLINE_SILENCE_US);
+        let patience_us = if is_heard {
+            OFFLINE_GARBLED_US
+        } else {
+            OFFLINE_SILENCE_US
+        };
+        if self.attempts >= OFFLINE_ATTEMPTS && silent_us >= patience_us {
+            self.go_offline(now, OfflineReason::NoReply, events);
+        } else {
+            let pause_us = if self.attempts > 1 { RETRY_PAUSE_US } else { 0 };
+            self.not_before = now.plus_us(pause_us);
+        }
+    }
+
+    fn on_probe_timeout(&mut self, now: Mono, events: &mut VecDeque<BusEvent>) {
+        self.exchange = None;
+        self.sequence = Sequence::START;
+        self.is_heard_late = false;
+        self.not_before = now.plus_us(doubled(&PROBE_PAUSE_US, self.probes));
+        self.probes += 1;
+        // It is not there: what failed before will be tried at once when it is back.
+        self.handshake_failures = 0;
+        if now.since_us(self.absent_since) > FORGET_WINDOW_US {
+            self.window.forget();
+        }
+        if self.told == Told::Nothing {
+            self.told = Told::Offline;
+            self.report(events, LinkEvent::Offline(OfflineReason::NoReply));
+        }
+    }
+
+    /// Bytes came in this link's wait.
+    pub(super) const fn on_bytes(&mut self, now: Mono) {
+        self.heard_at = Some(now);
+    }
+
+    /// The PD is busy: the same frame again, later.
+    pub(super) fn on_busy(&mut self, now: Mono, events: &mut VecDeque<BusEvent>) {
+        self.stats.busy += 1;
+        let since = *self.busy_since.get_or_insert(now);
+        if now.since_us(since) >= OFFLINE_BUSY_US {
+            self.go_offline(now, OfflineReason::Busy, events);
+        } else {
+            self.not_before = now.plus_us(BUSY_PAUSE_US);
+        }
+    }
+
+    /// The PD could not read the command: the same frame again.
+    pub(super) fn on_unread(&mut self, now: Mono, events: &mut VecDeque<BusEvent>) {
+        self.attempts += 1;
+        let silent_us = now.since_us(self.accepted_at);
+        if self.attempts >= OFFLINE_ATTEMPTS && silent_us >= OFFLINE_GARBLED_US {
+            self.go_offline(now, OfflineReason::NoReply, events);
+        }
+    }
+
+    /// A reply was accepted: what it answers, with the sequence number moved on.
+    pub(super) fn accept(&mut self, now: Mono) -> Option<Purpose> {
+        self.stats.replies += 1;
+        self.sequence = self.sequence.next();
+        self.attempts = 0;
+        self.probes = 0;
+        self.accepted_at = now;
+        self.busy_since = None;
+        self.not_before = now;
+        self.exchange.take()
+    }
+
+    pub(super) fn observe_latency(&mut self, latency_us: u64) {
+        self.window.observe(latency_us);
+        self.stats.latency_mean_us = self.window.mean_us().unwrap_or_default();
+        self.stats.latency_max_us = self.stats.latency_max_us.max(latency_us);
+    }
+
+    pub(super) fn go_online(&mut self, events: &mut VecDeque<BusEvent>) {
+        self.stage = Stage::Online;
+        self.told = Told::Online;
+        self.failure_told = None;
+        self.handshake_failures = 0;
+        let has_inputs = self
+            .capabilities
+            .is_some_and(|list| list.has(Function::ContactStatus));
+        self.known = Known::at_start(has_inputs);
+        if let Some(presence) = self.presence() {
+            self.report(events, LinkEvent::Online(presence));
+        }
+    }
+
+    /// Starts all over: session, sequence and waiting commands are gone, and a probe is next.
+    pub(super) fn go_offline(
+        &mut self,
+        now: Mono,
+        reason: OfflineReason,
+        events: &mut VecDeque<BusEvent>,
+    ) {
+        if let Some(Purpose::Queued(queued)) = self.exchange.take() {
+            self.finish(&queued, CommandOutcome::Offline, events);
+        }
+        while let Some(queued) = self.queue.pop() {
+            self.finish(&queued, CommandOutcome::Offline, events);
+        }
+        self.stage = Stage::Absent;
+        self.session = None;
+        self.sequence = Sequence::START;
+        self.attempts = 0;
+        self.probes = 0;
+        self.busy_since = None;
+        self.absent_since = now;
+        self.not_before = now;
+        if self.told != Told::Offline {
+            let was_online = self.told == Told::Online;
+            self.stats.outages += u64::from(was_online);
+            self.told = Told::Offline;
+            self.report(events, LinkEvent::Offline(reason));
+        }
+    }
+
+    /// No Secure Channel this time; another try follows after a rest.
+    pub(super) fn fail_handshake(
+        &mut self,
+        now: Mono,
+        failure: SecureChannelFailure,
+        events: &mut VecDeque<BusEvent>,
+    ) {
+        self.exchange = None;
+        self.stage = Stage::Absent;
+        self.session = None;
+        self.sequence = Sequence::START;
+        self.not_before = now.plus_us(doubled(&HANDSHAKE_PAUSE_US, self.handshake_failures));
+        // A PD that restarts in the middle refuses once; only the second time is it worth telling.
+        let is_certain = failure != SecureChannelFailure::Refused || self.handshake_failures > 0;
+        self.handshake_failures += 1;
+        if is_certain {
+            self.tell_failure(failure, events);
+        }
+    }
+
+    pub(super) fn tell_failure(
+        &mut self,
+        failure: SecureChannelFailure,
+        events: &mut VecDeque<BusEvent>,
+    ) {
+        if self.failure_told != Some(failure) {
+            self.failure_told = Some(failure);
+            self.report(events, LinkEvent::SecureChannelFailed(failure));
+        }
+    }
+
+    pub(super) fn finish(
+        &self,
+        queued: &Queued,
+        outcome: CommandOutcome,
+        events: &mut VecDeque<BusEvent>,
+    ) {
+        self.report(
+            events,
+            LinkEvent::Command {
+                token: queued.token,
+                outcome,
+            },
+        );
+    }
+
+    pub(super) fn count_nak(&mut self, code: NakCode) {
+        self.stats.count_nak(code);
+    }
+}
+
+fn doubled(range: &core::ops::RangeInclusive<u64>, times: u32) -> u64 {
+    (range.start() << times.min(16)).min(*range.end())
+}

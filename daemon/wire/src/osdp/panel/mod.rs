@@ -1,0 +1,470 @@
+//! The control panel: one bus, its PDs in turn, as fast as the line allows.
+
+mod config;
+mod event;
+mod handshake;
+mod link;
+mod queue;
+mod replies;
+mod stats;
+mod status;
+mod window;
+
+use std::collections::VecDeque;
+
+pub use config::{BusConfig, ConfigError, MAX_READERS, Mark, PdConfig, Security};
+pub use event::{
+    BusEvent, Channel, CommandOutcome, LinkEvent, OfflineReason, Presence, SecureChannelFailure,
+    SendError, Token,
+};
+pub use queue::MAX_QUEUED_COMMANDS;
+pub use stats::PdStats;
+
+use self::link::Link;
+use self::queue::{Put, Queued};
+use self::replies::Heard;
+use super::address::Address;
+use super::command::Command;
+use super::deframer::{Deframer, DeframerCounts};
+use super::frame::{HEADER_LEN, MAC_LEN, MARK, MAX_FRAME, Station};
+use super::identity::Function;
+use super::secure::Nonces;
+use super::time::{Baud, Mono};
+
+/// How many events may wait to be taken. While that many do, the bus rests.
+pub const MAX_BUS_EVENTS: usize = 1024;
+
+/// The longest silence inside a frame (SIA OSDP 2.2, clause 5.7).
+const CHARACTER_GAP_US: u64 = 20_000;
+/// How much longer to listen once a reply has come in damaged: it may have been noise in front of it.
+const DAMAGED_WAIT_US: u64 = 4_000;
+/// For how long stray bytes may keep a new command waiting.
+const STRAY_WAIT_US: u64 = 50_000;
+/// An absent PD's wait is followed by this many times its length for those that are there.
+const PROBE_SHARE: u64 = 3;
+/// How often a PD that has never answered gets the standard's full time, once others are online.
+const FULL_PROBE_PAUSE_US: u64 = 60_000_000;
+
+/// The control panel's side of one bus.
+///
+/// It does no I/O: see the [module documentation](super) for the loop around it.
+#[derive(Debug)]
+pub struct ControlPanel {
+    baud: Baud,
+    idle_bytes: u8,
+    mark: Mark,
+    links: Vec<Link>,
+    /// Whose turn it was.
+    last: usize,
+    deframer: Deframer,
+    line: Line,
+    turns: Turns,
+    events: VecDeque<BusEvent>,
+    nonces: Nonces,
+    next_token: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Line {
+    Free,
+    Waiting(Wait),
+}
+
+/// A command is out, and its reply is waited for.
+#[derive(Debug, Clone, Copy)]
+struct Wait {
+    link: usize,
+    /// When the last byte of the command leaves.
+    sent_at: Mono,
+    /// When the wait ends, as things stand.
+    until: Mono,
+    /// When it ends at the latest.
+    limit: Mono,
+    first_byte_at: Option<Mono>,
+    is_full_probe: bool,
+    window_us: u64,
+}
+
+/// When who may send.
+#[derive(Debug, Clone, Copy)]
+struct Turns {
+    /// The line rests until then.
+    rest_until: Mono,
+    ended_at: Mono,
+    /// No probe of an absent PD before this, while others are online.
+    probe_at: Mono,
+    full_probe_at: Mono,
+}
+
+/// A frame that is to be sent now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Transmit {
+    /// The PD it is to.
+    pub address: Address,
+    /// How many bytes it has.
+    pub len: usize,
+}
+
+impl ControlPanel {
+    /// The panel for `config`. `seed` must come from the operating system's random numbers, anew for
+    /// each panel: the Secure Channel's freshness rests on it.
+    pub fn new(config: BusConfig, seed: [u8; 16], now: Mono) -> Result<Self, ConfigError> {
+        config.validate()?;
+        Ok(Self {
+            baud: config.baud,
+            idle_bytes: config.idle_bytes,
+            mark: config.mark,
+            last: config.readers.len() - 1,
+            links: config
+                .readers
+                .into_iter()
+                .map(|reader| Link::new(reader, now))
+                .collect(),
+            deframer: Deframer::new(),
+            line: Line::Free,
+            turns: Turns {
+                rest_until: now,
+                ended_at: now,
+                probe_at: now,
+                full_probe_at: now,
+            },
+            events: VecDeque::with_capacity(64),
+            nonces: Nonces::new(seed),
+            next_token: 0,
+        })
+    }
+
+    /// Bytes have arrived, in chunks of any size.
+    pub fn handle_bytes(&mut self, now: Mono, mut bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        let Line::Waiting(wait) = &mut self.line else {
+            self.on_stray_bytes(now, bytes);
+            return;
+        };
+        wait.first_byte_at.get_or_insert(now);
+        wait.until = wait
+            .until
+            .max(now.plus_us(CHARACTER_GAP_US))
+            .min(wait.limit);
+        if let Some(link) = self.links.get_mut(wait.link) {
+            link.on_bytes(now);
+        }
+        self.on_reply_bytes(now, &mut bytes);
+    }
+
+    /// Time has passed: call at [`ControlPanel::poll_timeout`], or later, or earlier.
+    pub fn handle_timeout(&mut self, now: Mono) {
+        let Line::Waiting(wait) = self.line else {
+            return;
+        };
+        if now < wait.until {
+            return;
+        }
+        if self.deframer.is_midway() {
+            self.deframer.give_up();
+            self.on_reply_bytes(now, &mut &[][..]);
+        }
+        if matches!(self.line, Line::Waiting(_)) {
+            self.end_wait(now);
+            if let Some(link) = self.links.get_mut(wait.link) {
+                let was_probe = link.is_absent();
+                link.on_timeout(now, &mut self.events);
+                if was_probe {
+                    self.turns.probe_at = now.plus_us(PROBE_SHARE * wait.window_us);
+                }
+                if wait.is_full_probe {
+                    self.turns.full_probe_at = now.plus_us(FULL_PROBE_PAUSE_US);
+                }
+            }
+        }
+    }
+
+    /// Appends the frame to be sent now to `out`, if there is one. It must go to the line at once and
+    /// whole; nothing else is sent before its reply has come or its time is over.
+    pub fn poll_transmit(&mut self, now: Mono, out: &mut Vec<u8>) -> Option<Transmit> {
+        if matches!(self.line, Line::Waiting(_))
+            || now < self.turns.rest_until
+            || self.events.len() >= MAX_BUS_EVENTS
+        {
+            return None;
+        }
+        let at = self.next_turn(now)?;
+        let may_wait_fully = now >= self.turns.full_probe_at || !self.is_any_present();
+        let link = self.links.get_mut(at)?;
+        self.last = at;
+        self.deframer.clear();
+        let start = out.len();
+        if self.mark == Mark::Send {
+            out.push(MARK);
+        }
+        link.compose(&mut self.nonces, out);
+        let len = out.len() - start;
+        let (window_us, is_full_probe) = link.reply_window(may_wait_fully);
+        let sent_at = now.plus_us(self.baud.bytes_us(len));
+        let until = sent_at.plus_us(window_us);
+        let limit = until.plus_us(self.baud.bytes_us(MAX_FRAME) + CHARACTER_GAP_US);
+        self.line = Line::Waiting(Wait {
+            link: at,
+            sent_at,
+            until,
+            limit,
+            first_byte_at: None,
+            is_full_probe,
+            window_us,
+        });
+        Some(Transmit {
+            address: link.address,
+            len,
+        })
+    }
+
+    /// The next event, oldest first.
+    pub fn poll_event(&mut self) -> Option<BusEvent> {
+        self.events.pop_front()
+    }
+
+    /// When to call [`ControlPanel::handle_timeout`] and then [`ControlPanel::poll_transmit`], if
+    /// nothing happens before. It may lie in the past: then do it now. `None` while
+    /// [`MAX_BUS_EVENTS`] wait to be taken.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Mono> {
+        match self.line {
+            Line::Waiting(wait) => Some(wait.until),
+            Line::Free if self.events.len() >= MAX_BUS_EVENTS => None,
+            Line::Free => {
+                let any_present = self.is_any_present();
+                let due = self
+                    .links
+                    .iter()
+                    .map(|link| self.due_at(link, any_present))
+                    .min()?;
+                Some(due.max(self.turns.rest_until))
+            }
+        }
+    }
+
+    /// Queues a command for a PD. It goes out in the PD's next turn, instead of a POLL. A LED or BUZ
+    /// command takes the place of a waiting one that it would overwrite.
+    pub fn send(&mut self, address: Address, command: Command) -> Result<Token, SendError> {
+        let is_taken = |other| self.links.iter().any(|link| link.address == other);
+        if let Command::ComSet(settings) = &command
+            && settings.address != address
+            && is_taken(settings.address)
+        {
+            return Err(SendError::AddressTaken(settings.address));
+        }
+        let link = self
+            .links
+            .iter_mut()
+            .find(|link| link.address == address)
+            .ok_or(SendError::UnknownAddress(address))?;
+        permit(link, &command)?;
+        let token = Token(self.next_token);
+        self.next_token += 1;
+        match link.queue_mut().put(Queued { token, command }) {
+            Put::Last => {}
+            Put::Instead(token) => {
+                let outcome = CommandOutcome::Superseded;
+                link.report(&mut self.events, LinkEvent::Command { token, outcome });
+            }
+            Put::Full => {
+                return Err(SendError::QueueFull {
+                    address,
+                    limit: MAX_QUEUED_COMMANDS,
+                });
+            }
+        }
+        Ok(token)
+    }
+
+    /// The line now runs at `baud`. All PDs are looked for anew.
+    pub fn set_baud(&mut self, now: Mono, baud: Baud) {
+        self.baud = baud;
+        self.line = Line::Free;
+        self.deframer.clear();
+        for link in &mut self.links {
+            link.go_offline(now, OfflineReason::BaudChanged, &mut self.events);
+        }
+    }
+
+    /// The PD at `address`, if it is online.
+    #[must_use]
+    pub fn presence(&self, address: Address) -> Option<Presence> {
+        self.links
+            .iter()
+            .find(|link| link.address == address)
+            .and_then(Link::presence)
+    }
+
+    /// What has happened on the link to the PD at `address`.
+    #[must_use]
+    pub fn stats(&self, address: Address) -> Option<PdStats> {
+        self.links
+            .iter()
+            .find(|link| link.address == address)
+            .map(|link| link.stats)
+    }
+
+    /// What the line has brought.
+    #[must_use]
+    pub const fn line_counts(&self) -> DeframerCounts {
+        self.deframer.counts()
+    }
+
+    /// The PDs' addresses.
+    pub fn addresses(&self) -> impl Iterator<Item = Address> + '_ {
+        self.links.iter().map(|link| link.address)
+    }
+
+    fn on_reply_bytes(&mut self, now: Mono, bytes: &mut &[u8]) {
+        let Line::Waiting(wait) = self.line else {
+            return;
+        };
+        let bad_checks = self.deframer.counts().bad_checks;
+        let mut is_garbled = false;
+        while let Some(frame) = self.deframer.next_frame(bytes) {
+            let Some(at) = self
+                .links
+                .iter()
+                .position(|link| Station::One(link.address) == frame.header.station)
+            else {
+                continue;
+            };
+            let Some(link) = self.links.get_mut(at) else {
+                continue;
+            };
+            if at != wait.link {
+                link.is_heard_late |= link.is_absent();
+                continue;
+            }
+            let is_retry = link.attempts > 0;
+            match link.on_frame(now, &frame, &mut self.events) {
+                Heard::Nothing => {}
+                Heard::Garbled => is_garbled = true,
+                Heard::Complete => {
+                    if !is_retry {
+                        let first_at = wait.first_byte_at.unwrap_or(now);
+                        link.observe_latency(first_at.since_us(wait.sent_at));
+                    }
+                    self.end_wait(now);
+                    return;
+                }
+            }
+        }
+        let bad_checks = self.deframer.counts().bad_checks - bad_checks;
+        if let Some(link) = self.links.get_mut(wait.link) {
+            link.stats.bad_checks += bad_checks;
+        }
+        if (is_garbled || bad_checks > 0)
+            && !self.deframer.is_midway()
+            && let Line::Waiting(wait) = &mut self.line
+        {
+            wait.until = wait.until.min(now.plus_us(DAMAGED_WAIT_US));
+        }
+    }
+
+    /// Bytes outside of any wait: a late reply, an echo or noise. The line is not free while they come.
+    fn on_stray_bytes(&mut self, now: Mono, mut bytes: &[u8]) {
+        while let Some(frame) = self.deframer.next_frame(&mut bytes) {
+            let station = frame.header.station;
+            if let Some(link) = self
+                .links
+                .iter_mut()
+                .find(|link| Station::One(link.address) == station)
+            {
+                link.is_heard_late |= link.is_absent();
+            }
+        }
+        let limit = self.turns.ended_at.plus_us(STRAY_WAIT_US);
+        let rest = now.plus_us(self.rest_us()).min(limit);
+        self.turns.rest_until = self.turns.rest_until.max(rest);
+    }
+
+    fn end_wait(&mut self, now: Mono) {
+        self.line = Line::Free;
+        self.turns.rest_until = now.plus_us(self.rest_us());
+        self.turns.ended_at = now;
+    }
+
+    const fn rest_us(&self) -> u64 {
+        self.baud.bytes_us(self.idle_bytes as usize)
+    }
+
+    fn is_any_present(&self) -> bool {
+        self.links.iter().any(|link| !link.is_absent())
+    }
+
+    fn due_at(&self, link: &Link, any_present: bool) -> Mono {
+        if link.is_absent() && any_present {
+            link.due_at().max(self.turns.probe_at)
+        } else {
+            link.due_at()
+        }
+    }
+
+    /// The next link in the round whose time has come.
+    fn next_turn(&self, now: Mono) -> Option<usize> {
+        let any_present = self.is_any_present();
+        let count = self.links.len();
+        (1..=count)
+            .map(|step| (self.last + step) % count)
+            .find(|at| {
+                self.links
+                    .get(*at)
+                    .is_some_and(|link| self.due_at(link, any_present) <= now)
+            })
+    }
+}
+
+/// Whether `command` may be queued for `link`.
+fn permit(link: &Link, command: &Command) -> Result<(), SendError> {
+    let address = link.address;
+    command.validate()?;
+    match command {
+        Command::Poll | Command::Challenge(_) | Command::ServerCryptogram(_) => {
+            return Err(SendError::Reserved(command.name()));
+        }
+        Command::KeySet(_) if !link.is_secure() => {
+            return Err(SendError::NeedsSecureChannel(address));
+        }
+        Command::KeySet(key) if key.is_weak() => return Err(SendError::WeakKey),
+        _ => {}
+    }
+    let Some(presence) = link.presence() else {
+        return Err(SendError::Offline(address));
+    };
+    let Some(capabilities) = presence.capabilities else {
+        return Ok(());
+    };
+    if let Some(function) = needed_function(command).filter(|function| !capabilities.has(*function))
+    {
+        return Err(SendError::Unsupported { address, function });
+    }
+    let mut body = Vec::new();
+    command.encode(&mut body)?;
+    // The worst case: encrypted, padded, with MAC and CRC.
+    let found = HEADER_LEN + 2 + 1 + body.len().next_multiple_of(16) + MAC_LEN + 2;
+    let allowed = capabilities.receive_buffer().min(MAX_FRAME);
+    if found > allowed {
+        return Err(SendError::TooLong {
+            command: command.name(),
+            found,
+            allowed,
+        });
+    }
+    Ok(())
+}
+
+const fn needed_function(command: &Command) -> Option<Function> {
+    Some(match command {
+        Command::InputStatus => Function::ContactStatus,
+        Command::OutputStatus | Command::Output(_) => Function::OutputControl,
+        Command::Led(_) => Function::Led,
+        Command::Buzzer(_) => Function::Buzzer,
+        Command::Text(_) => Function::Text,
+        Command::KeySet(_) => Function::Security,
+        _ => return None,
+    })
+}
