@@ -1,1 +1,4 @@
-//! What the end-to-end tests and benches share.
+//! What the end-to-end tests and benches share: real peers, and a line to meet them on.
+
+pub mod osdp_peer;
+pub mod peer;
