@@ -2,9 +2,6 @@ use serde::{Deserialize, Serialize};
 
 use doorward_core::model::{Change, Interval, RecordRef};
 
-/// The most steps in one change.
-pub const CHANGES_MAX: usize = 10_000;
-
 /// A change of several steps, applied whole or not at all.
 ///
 /// A step `put` makes the record, or replaces the one of the same id. The caller chooses the id of
@@ -12,8 +9,8 @@ pub const CHANGES_MAX: usize = 10_000;
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Changes {
-    /// The steps, in order; at most [`CHANGES_MAX`].
-    #[cfg_attr(feature = "openapi", schema(max_items = 10_000))]
+    /// The steps, in order; at most 20,000, and at most 5,000 rows written or taken away.
+    #[cfg_attr(feature = "openapi", schema(max_items = 20_000))]
     pub changes: Vec<Change>,
 }
 

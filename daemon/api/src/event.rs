@@ -11,9 +11,23 @@ use crate::page::QueryText;
 pub struct EventRow {
     /// Its number: from 1, without gaps.
     pub seq: u64,
-    /// What happened.
+    /// What happened. Without user, credential and card once they were erased.
     #[serde(flatten)]
     pub event: Event,
+    /// Whether what it said of a person was erased.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub erased: bool,
+    /// Its hash in the chain, 64 hexadecimal digits.
+    #[serde(default)]
+    pub hash: String,
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes by reference"
+)]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// Which rows of the passage log.
@@ -82,12 +96,15 @@ mod tests {
         let mut event = Event::new(EventKind::Denied, Wall(0), ClockTrust::Trusted, 4);
         event.card = Some("0101".parse().unwrap());
         event.reader = Some("front-in".into());
-        let row = EventRow { seq: 9, event };
+        let row = EventRow {
+            seq: 9,
+            event,
+            erased: false,
+            hash: "0f".repeat(32),
+        };
         let text = serde_json::to_string(&row).unwrap();
-        assert_eq!(
-            text,
-            r#"{"seq":9,"at":"1970-01-01T00:00:00.000Z","clock":"trusted","kind":"denied","reader":"front-in","card":"0101","revision":4}"#
-        );
+        let expect = r#"{"seq":9,"at":"1970-01-01T00:00:00.000Z","clock":"trusted","kind":"denied","reader":"front-in","card":"0101","revision":4,"hash":""#;
+        assert!(text.starts_with(expect), "{text}");
         assert_eq!(serde_json::from_str::<EventRow>(&text).unwrap(), row);
     }
 

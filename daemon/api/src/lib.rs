@@ -31,7 +31,7 @@ mod sse;
 mod status;
 mod why;
 
-pub use change::{Applied, CHANGES_MAX, Changes, GrantBody, Saved};
+pub use change::{Applied, Changes, GrantBody, Saved};
 pub use client::{
     ANSWER_MAX, ANSWER_TIMEOUT, Client, ClientError, EventStream, LiveMessage, LiveStream,
     SILENCE_MAX,
