@@ -15,6 +15,8 @@ pub mod card;
 pub mod controller;
 pub mod decide;
 pub mod event;
+#[cfg(test)]
+mod fixture;
 pub mod ids;
 pub mod model;
 #[cfg(feature = "openapi")]

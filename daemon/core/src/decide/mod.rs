@@ -121,3 +121,6 @@ pub enum UnlockTime {
     /// Its extended unlock time, for users who need more.
     Extended,
 }
+
+#[cfg(test)]
+mod tests;
