@@ -7,6 +7,7 @@
 //! - [`run`]: puts them together and takes them apart again.
 
 pub mod admin;
+pub mod backoff;
 pub mod clock;
 pub mod config;
 pub mod doors;
