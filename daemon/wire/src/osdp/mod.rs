@@ -61,6 +61,7 @@ mod card;
 mod command;
 mod crc;
 mod deframer;
+mod device;
 mod feedback;
 mod few;
 mod fields;
@@ -84,6 +85,10 @@ pub use command::{
 };
 pub use crc::{checksum, crc16};
 pub use deframer::{Deframer, DeframerCounts};
+pub use device::{
+    DeviceConfig, DeviceSecurity, KeyUsed, MAX_REPORTS, PdEvent, PeripheralDevice, REPORT_AGE_US,
+    ReportId, ReportsFull, SILENCE_US,
+};
 pub use feedback::{
     Blink, BuzzerControl, Colour, LedControl, MAX_TEXT, OutputAction, OutputControl, Permanent,
     Temporary, TextMode, TextOutput, Tone,

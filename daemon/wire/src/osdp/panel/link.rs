@@ -165,6 +165,11 @@ impl Link {
         matches!(self.stage, Stage::Absent)
     }
 
+    /// Absent, or silent more than once in a row.
+    pub(super) const fn is_doubtful(&self) -> bool {
+        self.is_absent() || self.attempts > 1
+    }
+
     pub(super) const fn is_online(&self) -> bool {
         matches!(self.stage, Stage::Online)
     }

@@ -40,7 +40,8 @@ const CHARACTER_GAP_US: u64 = 20_000;
 const DAMAGED_WAIT_US: u64 = 4_000;
 /// For how long stray bytes may keep a new command waiting.
 const STRAY_WAIT_US: u64 = 50_000;
-/// An absent PD's wait is followed by this many times its length for those that are there.
+/// The wait for a PD that is absent or seems to be is followed by this many times its length for
+/// those that are there.
 const PROBE_SHARE: u64 = 3;
 /// How often a PD that has never answered gets the standard's full time, once others are online.
 const FULL_PROBE_PAUSE_US: u64 = 60_000_000;
@@ -91,7 +92,7 @@ struct Turns {
     /// The line rests until then.
     rest_until: Mono,
     ended_at: Mono,
-    /// No probe of an absent PD before this, while others are online.
+    /// No wait for an absent or doubtful PD before this, while others are there.
     probe_at: Mono,
     full_probe_at: Mono,
 }
@@ -169,11 +170,8 @@ impl ControlPanel {
         if matches!(self.line, Line::Waiting(_)) {
             self.end_wait(now);
             if let Some(link) = self.links.get_mut(wait.link) {
-                let was_probe = link.is_absent();
                 link.on_timeout(now, &mut self.events);
-                if was_probe {
-                    self.turns.probe_at = now.plus_us(PROBE_SHARE * wait.window_us);
-                }
+                self.turns.probe_at = now.plus_us(PROBE_SHARE * wait.window_us);
                 if wait.is_full_probe {
                     self.turns.full_probe_at = now.plus_us(FULL_PROBE_PAUSE_US);
                 }
@@ -397,7 +395,7 @@ impl ControlPanel {
     }
 
     fn due_at(&self, link: &Link, any_present: bool) -> Mono {
-        if link.is_absent() && any_present {
+        if link.is_doubtful() && any_present {
             link.due_at().max(self.turns.probe_at)
         } else {
             link.due_at()

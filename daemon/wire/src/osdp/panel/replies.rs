@@ -265,7 +265,7 @@ impl Link {
             Purpose::Poll => self.on_poll_reply(now, &reply, events),
             Purpose::Status => {
                 self.known.on_answer();
-                self.on_data(&reply, events);
+                self.on_poll_reply(now, &reply, events);
             }
             Purpose::Queued(queued) => self.on_queued_reply(now, &queued, &reply, events),
         }

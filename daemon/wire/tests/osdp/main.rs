@@ -1,0 +1,14 @@
+//! Control panel and readers on one simulated line.
+
+#[cfg(test)]
+mod bus;
+#[cfg(test)]
+mod commands;
+#[cfg(test)]
+mod latency;
+#[cfg(test)]
+mod noise;
+#[cfg(test)]
+mod outage;
+#[cfg(test)]
+mod security;
