@@ -179,11 +179,11 @@ pub enum RelayCommand {
 pub enum Feedback {
     /// Ready, the door is locked.
     Locked,
-    /// The door stands unlocked.
+    /// The door is unlocked, for a while or by its mode.
     Unlocked,
-    /// Access granted.
+    /// Access granted: for a moment, then as [`Feedback::Unlocked`] until told otherwise.
     Granted,
-    /// Access denied.
+    /// Access denied: for a moment, then as before.
     Denied,
     /// Working on it: decided soon.
     Waiting,

@@ -1,8 +1,350 @@
 //! The one state machine that owns the doors.
+//!
+//! It does no I/O: give it what happened with [`Controller::handle`] and the time with
+//! [`Controller::handle_timeout`], then drain [`Controller::poll_output`] and sleep until
+//! [`Controller::poll_timeout`].
 
+mod badge;
+mod config;
+mod devices;
+mod door;
+mod effects;
 mod io;
+mod storage;
+#[cfg(test)]
+mod tests;
+mod wiring;
 
+use std::collections::BTreeMap;
+
+pub use config::{
+    BOARD_START_GRACE_MS, ControllerConfig, OPEN_GRACE_MS, OUTPUT_REFUSED_MS, OUTPUT_RETRY_MS,
+    PENDING_PER_DOOR_MAX, READER_OFFLINE_GRACE_MS, RECORD_DEADLINE_MS_DEFAULT,
+    RECORD_DEADLINE_MS_MAX, STORAGE_QUIET_MS,
+};
 pub use io::{
     BoardEvent, CommandError, CommandId, DoorCommand, DoorStatus, Feedback, Input, LockState,
     Output, ReaderEvent, RecordToken, RelayCommand,
 };
+
+use crate::alarm::{AlarmKind, AlarmSubject};
+use crate::event::EventKind;
+use crate::ids::{BoardIx, DoorId, ReaderIx};
+use crate::model::Door;
+use crate::time::{ClockTrust, Mono, Now};
+use crate::view::AccessView;
+use devices::{Board, Reader};
+use door::DoorMachine;
+use effects::{Effects, Source};
+use storage::Storage;
+use wiring::Wiring;
+
+/// Owns the doors: decides at their readers, drives their relays, watches their contacts, and says
+/// what happened.
+///
+/// One call of `handle`, `handle_timeout`, `put_door` or the like queues a bounded number of
+/// outputs: at most a few for each door and device. Drain them after each call.
+#[derive(Debug)]
+pub struct Controller {
+    config: ControllerConfig,
+    doors: BTreeMap<DoorId, DoorMachine>,
+    readers: Vec<Reader>,
+    boards: Vec<Board>,
+    storage: Storage,
+    fx: Effects,
+    phase: Phase,
+    /// What was last said of the clock.
+    clock: ClockTrust,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    New,
+    Running,
+    Stopped,
+}
+
+/// Whose live state may have changed.
+enum Touched {
+    None,
+    One(DoorId),
+    All,
+}
+
+impl Controller {
+    /// A controller of these doors. Nothing is driven before [`Self::start`].
+    #[must_use]
+    pub fn new(mut config: ControllerConfig, doors: impl IntoIterator<Item = Door>) -> Self {
+        config.record_deadline_ms = config.record_deadline_ms.min(RECORD_DEADLINE_MS_MAX);
+        let readers: Vec<_> = (0..)
+            .zip(&config.readers)
+            .map(|(ix, name)| Reader::new(name.clone(), ReaderIx(ix)))
+            .collect();
+        let boards = config.boards.iter().cloned().map(Board::new).collect();
+        let mut controller = Self {
+            fx: Effects::new(readers.len()),
+            config,
+            doors: BTreeMap::new(),
+            readers,
+            boards,
+            storage: Storage::default(),
+            phase: Phase::New,
+            clock: ClockTrust::Trusted,
+        };
+        for door in doors {
+            controller.adopt(door);
+        }
+        controller
+    }
+
+    /// The revision of the access table that events from now on were decided under.
+    pub const fn set_revision(&mut self, revision: u64) {
+        self.fx.revision = revision;
+    }
+
+    /// Begins to serve: drives every relay to what its door's mode asks for, and says so.
+    pub fn start(&mut self, now: Now) {
+        self.set_now(now);
+        self.fx.record(self.fx.event(EventKind::Started));
+        self.phase = Phase::Running;
+        self.set_now(now);
+        for door in self.doors.values_mut() {
+            door.start(&mut self.fx);
+        }
+        for reader in &mut self.readers {
+            reader.start(now.mono);
+        }
+        for board in &mut self.boards {
+            board.start(now.mono);
+        }
+        self.tell(&Touched::All);
+    }
+
+    /// Ends in order: drives every relay to its safe state. Inputs after this are not looked at.
+    pub fn stop(&mut self, now: Now) {
+        self.set_now(now);
+        self.phase = Phase::Stopped;
+        for door in self.doors.values_mut() {
+            door.release(&mut self.fx);
+        }
+        self.tell(&Touched::All);
+        self.fx.record(self.fx.event(EventKind::Stopped));
+    }
+
+    /// Takes in what happened.
+    pub fn handle<V: AccessView>(&mut self, now: Now, input: Input, view: &V) {
+        if self.phase != Phase::Running {
+            return;
+        }
+        // What was due before comes before.
+        self.handle_timeout(now);
+        let touched = match input {
+            Input::Reader { reader, event } => self.reader_event(reader, event, view),
+            Input::Board { board, event } => self.board_event(board, &event),
+            Input::Recorded { token } => {
+                self.storage.recorded(&mut self.fx, token);
+                self.recorded(token)
+            }
+            Input::RecordFailed { token } => {
+                // Waiting longer would help nobody: the store says that it tries on.
+                let touched = self.recorded(token);
+                self.storage.is_late(&mut self.fx, token);
+                touched
+            }
+            Input::Command {
+                id,
+                door,
+                command,
+                actor,
+            } => self.command(id, door, command, actor),
+            Input::Alarm(change) => {
+                let (kind, subject) = (change.kind, change.subject);
+                self.fx.alarm(kind, subject, change.condition, Source::Told);
+                Touched::None
+            }
+        };
+        self.tell(&touched);
+    }
+
+    /// Does what has become due by `now`.
+    pub fn handle_timeout(&mut self, now: Now) {
+        self.set_now(now);
+        if self.phase != Phase::Running || self.poll_timeout().is_none_or(|due| due > now.mono) {
+            return;
+        }
+        for door in self.doors.values_mut() {
+            while let Some(due) = door.handle_timeout(&mut self.fx) {
+                self.storage.is_late(&mut self.fx, due.late);
+            }
+        }
+        for reader in &mut self.readers {
+            reader.handle_timeout(&mut self.fx);
+        }
+        for board in &mut self.boards {
+            board.handle_timeout(&mut self.fx);
+        }
+        self.storage.handle_timeout(&mut self.fx);
+        self.tell(&Touched::All);
+    }
+
+    /// The next thing to be done; `None` when all is.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.fx.pop()
+    }
+
+    /// When [`Self::handle_timeout`] must be called next, at the latest.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Mono> {
+        let doors = self.doors.values().filter_map(DoorMachine::poll_timeout);
+        let readers = self.readers.iter().filter_map(Reader::poll_timeout);
+        let boards = self.boards.iter().filter_map(Board::poll_timeout);
+        doors
+            .chain(readers)
+            .chain(boards)
+            .chain(self.storage.poll_timeout())
+            .min()
+    }
+
+    /// Takes in a door that is new or has changed. Readers and boards that the wiring does not
+    /// name are as if not wired.
+    pub fn put_door(&mut self, now: Now, door: Door) {
+        self.set_now(now);
+        let id = door.id;
+        self.adopt(door);
+        self.tell(&Touched::One(id));
+    }
+
+    /// Forgets a door. Its relay is left in its safe state.
+    pub fn remove_door(&mut self, now: Now, id: DoorId) {
+        self.set_now(now);
+        self.unassign_readers(id);
+        if let Some(mut door) = self.doors.remove(&id) {
+            door.dissolve(&mut self.fx);
+        }
+    }
+
+    /// A door's live state as last told; `None` without such a door, or before the start.
+    #[must_use]
+    pub fn door_status(&self, door: DoorId) -> Option<&DoorStatus> {
+        self.doors.get(&door)?.status()
+    }
+
+    fn set_now(&mut self, now: Now) {
+        self.fx.now = now;
+        if self.phase == Phase::Running && self.clock != now.trust {
+            self.clock = now.trust;
+            let (kind, subject) = (AlarmKind::ClockNotTrusted, AlarmSubject::Appliance);
+            match now.trust {
+                ClockTrust::Trusted => self.fx.clear(kind, subject),
+                ClockTrust::Untrusted => self.fx.raise(kind, subject),
+            }
+        }
+    }
+
+    fn unassign_readers(&mut self, door: DoorId) {
+        for reader in &mut self.readers {
+            if reader.door.is_some_and(|(of, _)| of == door) {
+                reader.door = None;
+            }
+        }
+    }
+
+    fn adopt(&mut self, door: Door) {
+        let id = door.id;
+        let wiring = Wiring::of(&door, &self.config);
+        self.unassign_readers(id);
+        for &(reader, direction) in &wiring.readers {
+            if let Some(reader) = self.readers.get_mut(usize::from(reader.0)) {
+                reader.door = Some((id, direction));
+            }
+        }
+        let board_online = |board: BoardIx| {
+            let board = self.boards.get(usize::from(board.0));
+            board.is_some_and(|board| board.online)
+        };
+        let relay_online = wiring.relay.is_some_and(|relay| board_online(relay.board));
+        if self.phase != Phase::Running {
+            self.doors.insert(id, DoorMachine::new(door, wiring));
+            return;
+        }
+        match self.doors.get_mut(&id) {
+            Some(machine) => machine.replace(&mut self.fx, door, wiring, relay_online),
+            None => {
+                // A new door is one that was wired to nothing before.
+                let mut machine = DoorMachine::new(door.clone(), Wiring::default());
+                machine.replace(&mut self.fx, door, wiring, relay_online);
+                self.doors.insert(id, machine);
+            }
+        }
+        if let Some(machine) = self.doors.get_mut(&id) {
+            for (ix, board) in (0..).zip(&self.boards) {
+                if let Some(levels) = board.levels {
+                    machine.inputs(&mut self.fx, BoardIx(ix), levels);
+                }
+            }
+        }
+    }
+
+    fn recorded(&mut self, token: RecordToken) -> Touched {
+        for (id, door) in &mut self.doors {
+            if door.recorded(&mut self.fx, token) {
+                return Touched::One(*id);
+            }
+        }
+        Touched::None
+    }
+
+    fn board_event(&mut self, ix: BoardIx, event: &BoardEvent) -> Touched {
+        let Some(board) = self.boards.get_mut(usize::from(ix.0)) else {
+            return Touched::None;
+        };
+        let fx = &mut self.fx;
+        match *event {
+            BoardEvent::Online => {
+                // Relays first: what the board should be doing does not wait for its log.
+                for door in self.doors.values_mut() {
+                    door.board_online(fx, ix);
+                }
+                board.set_online(fx, true);
+            }
+            BoardEvent::Offline => {
+                board.set_online(fx, false);
+                for door in self.doors.values_mut() {
+                    door.board_offline(fx, ix);
+                }
+            }
+            BoardEvent::Inputs(levels) => {
+                board.levels = Some(levels);
+                for door in self.doors.values_mut() {
+                    door.inputs(fx, ix, levels);
+                }
+            }
+            BoardEvent::OutputFailed { output } => {
+                board.output_failed(fx);
+                let point = Some(wiring::RelayPoint { board: ix, output });
+                for door in self.doors.values_mut() {
+                    if door.wiring.relay == point {
+                        door.output_failed(fx);
+                    }
+                }
+            }
+        }
+        Touched::All
+    }
+
+    fn tell(&mut self, touched: &Touched) {
+        match touched {
+            Touched::None => {}
+            Touched::One(id) => {
+                if let Some(door) = self.doors.get_mut(id) {
+                    door.tell(&mut self.fx);
+                }
+            }
+            Touched::All => {
+                for door in self.doors.values_mut() {
+                    door.tell(&mut self.fx);
+                }
+            }
+        }
+    }
+}

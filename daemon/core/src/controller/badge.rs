@@ -1,0 +1,192 @@
+//! What comes in at readers, and from operators: everything that may open a door.
+
+use super::door::{Cause, DoorMachine, Passage, Pending};
+use super::io::{CommandError, CommandId, DoorCommand, Feedback, ReaderEvent};
+use super::{Controller, Touched};
+use crate::alarm::AlarmKind;
+use crate::card::CardRead;
+use crate::decide::{Decision, Relay, Request, Shown, UnlockTime, decide};
+use crate::event::{Direction, EventKind, Reason};
+use crate::ids::{Actor, DoorId, ReaderIx};
+use crate::view::AccessView;
+
+impl Controller {
+    pub(super) fn reader_event<V: AccessView>(
+        &mut self,
+        ix: ReaderIx,
+        event: ReaderEvent,
+        view: &V,
+    ) -> Touched {
+        let Some(reader) = self.readers.get_mut(usize::from(ix.0)) else {
+            return Touched::None;
+        };
+        let touched = match reader.door {
+            Some((door, _)) => Touched::One(door),
+            None => Touched::None,
+        };
+        let fx = &mut self.fx;
+        match event {
+            ReaderEvent::Card(read) => {
+                self.card(ix, &read, view);
+            }
+            ReaderEvent::Online => {
+                reader.set_online(fx, true);
+                let door = reader.door.and_then(|(door, _)| self.doors.get(&door));
+                match door {
+                    Some(door) => door.show_steady_at(fx, ix),
+                    None => fx.feedback(ix, Feedback::OutOfOrder),
+                }
+            }
+            ReaderEvent::Offline => {
+                reader.set_online(fx, false);
+            }
+            ReaderEvent::Keys(keys) => {
+                // No door asks for a PIN: an entry is refused when it is complete.
+                if keys.contains(&b'#') {
+                    fx.feedback(ix, Feedback::Denied);
+                }
+            }
+            ReaderEvent::Tamper(present) => {
+                reader.set_fault(fx, AlarmKind::ReaderTamper, present);
+            }
+            ReaderEvent::PowerFailed(present) => {
+                reader.set_fault(fx, AlarmKind::ReaderPower, present);
+            }
+            ReaderEvent::SecureChannelFailed(present) => {
+                reader.set_fault(fx, AlarmKind::ReaderSecureChannel, present);
+            }
+        }
+        touched
+    }
+
+    fn card<V: AccessView>(&mut self, ix: ReaderIx, read: &CardRead, view: &V) {
+        let Some(reader) = self.readers.get(usize::from(ix.0)) else {
+            return;
+        };
+        let (door, direction) = match reader.door {
+            Some((door, direction)) => (Some(door), direction),
+            None => (None, Direction::Entry),
+        };
+        let machine = door.and_then(|door| self.doors.get(&door));
+        let request = Request {
+            door,
+            direction,
+            shown: Shown::Card(read),
+            relay: machine.map_or(Relay::Unavailable, DoorMachine::relay),
+        };
+        let decision = decide(view, &request, self.fx.now, self.config.policy);
+        match door {
+            Some(door) if decision.is_granted() => self.granted(ix, door, direction, &decision),
+            _ => self.denied(ix, read, &decision),
+        }
+    }
+
+    fn granted(&mut self, ix: ReaderIx, door: DoorId, direction: Direction, decision: &Decision) {
+        let Some(reader) = self.readers.get(usize::from(ix.0)) else {
+            return;
+        };
+        let Some(machine) = self.doors.get(&door) else {
+            return;
+        };
+        let cause = Cause::Grant(Passage {
+            credential: decision.matched.credential,
+            user: decision.matched.user,
+            key: decision.matched.key,
+            at: ix,
+            reader: reader.name.clone(),
+            direction,
+        });
+        if machine.is_pending_for(&cause) {
+            return;
+        }
+        let unlock_ms = match decision.unlock {
+            UnlockTime::Normal => machine.door.unlock_ms,
+            UnlockTime::Extended => machine.door.extended_unlock_ms,
+        };
+        let mut event = reader.event(&self.fx, EventKind::Granted);
+        event.direction = Some(direction);
+        event.reason = Some(decision.reason);
+        event.credential = decision.matched.credential;
+        event.user = decision.matched.user;
+        event.key = decision.matched.key;
+        self.record_then_unlock(door, event, cause, unlock_ms, None);
+    }
+
+    fn denied(&mut self, ix: ReaderIx, read: &CardRead, decision: &Decision) {
+        let Some(reader) = self.readers.get(usize::from(ix.0)) else {
+            return;
+        };
+        let feedback = match decision.reason {
+            Reason::RelayUnavailable => Feedback::OutOfOrder,
+            _ => Feedback::Denied,
+        };
+        let mut event = reader.event(&self.fx, EventKind::Denied);
+        event.direction = reader.door.map(|(_, direction)| direction);
+        event.reason = Some(decision.reason);
+        event.credential = decision.matched.credential;
+        event.user = decision.matched.user;
+        event.key = decision.matched.key;
+        if matches!(decision.reason, Reason::CardUnknown | Reason::DoorUnknown) {
+            event.card = Some(read.bits);
+        }
+        self.fx.feedback(ix, feedback);
+        self.fx.record(event);
+    }
+
+    pub(super) fn command(
+        &mut self,
+        id: CommandId,
+        door: DoorId,
+        command: DoorCommand,
+        actor: Actor,
+    ) -> Touched {
+        let DoorCommand::UnlockOnce = command;
+        let refused = match self.doors.get(&door) {
+            None => Some(CommandError::DoorUnknown),
+            Some(machine) if machine.keeps_out() => Some(CommandError::DoorLocked),
+            Some(machine) if machine.relay() == Relay::Unavailable || machine.is_crowded() => {
+                Some(CommandError::RelayUnavailable)
+            }
+            Some(_) => None,
+        };
+        if let Some(error) = refused {
+            self.fx.command_done(id, Err(error));
+            return Touched::None;
+        }
+        if let Some(machine) = self.doors.get(&door) {
+            let mut event = machine.event(&self.fx, EventKind::UnlockedByOperator);
+            event.actor = Some(actor.clone());
+            let unlock_ms = machine.door.unlock_ms;
+            self.record_then_unlock(door, event, Cause::Operator(actor), unlock_ms, Some(id));
+        }
+        Touched::One(door)
+    }
+
+    /// The event first; the lock when it is durable, or its deadline has passed.
+    fn record_then_unlock(
+        &mut self,
+        door: DoorId,
+        event: crate::event::Event,
+        cause: Cause,
+        unlock_ms: u32,
+        command: Option<CommandId>,
+    ) {
+        let fx = &mut self.fx;
+        let token = fx.record(event);
+        let Some(machine) = self.doors.get_mut(&door) else {
+            return;
+        };
+        let pending = Pending {
+            token,
+            deadline: fx.now.mono.plus_ms(self.config.record_deadline_ms.into()),
+            cause,
+            unlock_ms,
+            command,
+        };
+        if self.config.record_deadline_ms == 0 {
+            machine.carry_out(fx, pending);
+        } else {
+            machine.await_record(pending);
+        }
+    }
+}

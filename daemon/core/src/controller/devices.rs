@@ -1,0 +1,163 @@
+use super::config::{BOARD_START_GRACE_MS, OUTPUT_REFUSED_MS, READER_OFFLINE_GRACE_MS};
+use super::effects::Effects;
+use crate::alarm::{AlarmKind, AlarmSubject};
+use crate::event::{Direction, Event, EventKind};
+use crate::ids::{DeviceName, DoorId, ReaderIx};
+use crate::time::Mono;
+
+/// A reader as the controller knows it.
+#[derive(Debug)]
+pub(super) struct Reader {
+    pub(super) name: DeviceName,
+    pub(super) ix: ReaderIx,
+    /// The door it belongs to, and which way it leads.
+    pub(super) door: Option<(DoorId, Direction)>,
+    /// When its being offline becomes an alarm.
+    alarm_at: Option<Mono>,
+}
+
+impl Reader {
+    pub(super) const fn new(name: DeviceName, ix: ReaderIx) -> Self {
+        Self {
+            name,
+            ix,
+            door: None,
+            alarm_at: None,
+        }
+    }
+
+    fn subject(&self) -> AlarmSubject {
+        AlarmSubject::Reader(self.name.clone())
+    }
+
+    /// An event of this reader, at its door.
+    pub(super) fn event(&self, fx: &Effects, kind: EventKind) -> Event {
+        let mut event = fx.event(kind);
+        event.reader = Some(self.name.clone());
+        event.door = self.door.map(|(door, _)| door);
+        event
+    }
+
+    pub(super) fn start(&mut self, now: Mono) {
+        self.alarm_at = Some(now.plus_ms(READER_OFFLINE_GRACE_MS));
+    }
+
+    /// Notes that it answers or not; tells whether that is new.
+    pub(super) fn set_online(&mut self, fx: &mut Effects, online: bool) -> bool {
+        let Some(known) = fx.readers_online.get_mut(usize::from(self.ix.0)) else {
+            return false;
+        };
+        if *known == online {
+            return false;
+        }
+        *known = online;
+        if online {
+            self.alarm_at = None;
+            fx.record(self.event(fx, EventKind::ReaderOnline));
+            fx.clear(AlarmKind::ReaderOffline, self.subject());
+        } else {
+            self.start(fx.now.mono);
+            fx.record(self.event(fx, EventKind::ReaderOffline));
+        }
+        true
+    }
+
+    /// Notes a fault that the reader reports of itself.
+    pub(super) fn set_fault(&self, fx: &mut Effects, kind: AlarmKind, present: bool) {
+        if present {
+            fx.raise(kind, self.subject());
+        } else {
+            fx.clear(kind, self.subject());
+        }
+    }
+
+    pub(super) const fn poll_timeout(&self) -> Option<Mono> {
+        self.alarm_at
+    }
+
+    pub(super) fn handle_timeout(&mut self, fx: &mut Effects) {
+        if self.alarm_at.is_some_and(|at| at <= fx.now.mono) {
+            self.alarm_at = None;
+            fx.raise(AlarmKind::ReaderOffline, self.subject());
+        }
+    }
+}
+
+/// A relay board as the controller knows it.
+#[derive(Debug)]
+pub(super) struct Board {
+    name: DeviceName,
+    pub(super) online: bool,
+    /// The levels of its inputs, since it answers.
+    pub(super) levels: Option<u64>,
+    /// When never having answered becomes an alarm.
+    alarm_at: Option<Mono>,
+    /// Until when a refusal is an alarm.
+    refused_until: Option<Mono>,
+}
+
+impl Board {
+    pub(super) const fn new(name: DeviceName) -> Self {
+        Self {
+            name,
+            online: false,
+            levels: None,
+            alarm_at: None,
+            refused_until: None,
+        }
+    }
+
+    fn subject(&self) -> AlarmSubject {
+        AlarmSubject::Board(self.name.clone())
+    }
+
+    pub(super) fn start(&mut self, now: Mono) {
+        self.alarm_at = Some(now.plus_ms(BOARD_START_GRACE_MS));
+    }
+
+    pub(super) fn set_online(&mut self, fx: &mut Effects, online: bool) {
+        self.refused_until = None;
+        self.alarm_at = None;
+        self.levels = None;
+        if online {
+            fx.clear(AlarmKind::BoardOffline, self.subject());
+        } else {
+            fx.raise(AlarmKind::BoardOffline, self.subject());
+        }
+        if self.online != online {
+            self.online = online;
+            let mut event = fx.event(match online {
+                true => EventKind::BoardOnline,
+                false => EventKind::BoardOffline,
+            });
+            event.board = Some(self.name.clone());
+            fx.record(event);
+        }
+    }
+
+    pub(super) fn output_failed(&mut self, fx: &mut Effects) {
+        self.refused_until = Some(fx.now.mono.plus_ms(OUTPUT_REFUSED_MS));
+        fx.raise(AlarmKind::BoardOffline, self.subject());
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Mono> {
+        [self.alarm_at, self.refused_until]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    pub(super) fn handle_timeout(&mut self, fx: &mut Effects) {
+        let now = fx.now.mono;
+        if self.alarm_at.is_some_and(|at| at <= now) {
+            self.alarm_at = None;
+            fx.raise(AlarmKind::BoardOffline, self.subject());
+        }
+        if self.refused_until.is_some_and(|at| at <= now) {
+            self.refused_until = None;
+            if self.online {
+                fx.clear(AlarmKind::BoardOffline, self.subject());
+            }
+        }
+    }
+}
