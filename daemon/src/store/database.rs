@@ -1,0 +1,129 @@
+//! sled, opened in the one way that the store uses it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sled::{Db, Tree};
+
+use super::files::{SyncCounts, SyncedFiles, prepare_folder};
+use super::{StoreError, StoreOptions};
+
+/// sled's segment, in bytes. sled spills a tree node that is larger than a quarter of it into a
+/// blob, a file of its own with its own ways to be lost.
+const SEGMENT_BYTES: usize = 2 * 1024 * 1024;
+
+/// The largest value, in bytes. A leaf of sled holds at most 16 rows, and for a moment a few more
+/// while neighbours merge: 22 of the largest stay below a quarter of a segment, so there are
+/// never blobs.
+pub(super) const VALUE_BYTES_MAX: usize = 22 * 1024;
+
+/// The trees, and the means to make durable what is written to them.
+#[derive(Debug)]
+pub(super) struct Database {
+    pub(super) trees: Trees,
+    files: SyncedFiles,
+}
+
+/// The trees. A clone keeps the database open: none may outlive a [`super::shared::Shared::read`].
+#[derive(Debug, Clone)]
+pub(super) struct Trees {
+    db: Db,
+    /// Records, index rows, meta rows and audit entries.
+    pub(super) table: Tree,
+    /// The passage log.
+    pub(super) events: Tree,
+    /// How far readers of the passage log have come, by name.
+    pub(super) cursors: Tree,
+}
+
+impl Database {
+    pub(super) fn open(
+        path: &Path,
+        options: &StoreOptions,
+        counts: Arc<SyncCounts>,
+    ) -> Result<Self, StoreError> {
+        prepare_folder(path)?;
+        let db = sled::Config::new()
+            .path(path)
+            .cache_capacity(options.cache_bytes)
+            .mode(sled::Mode::LowSpace)
+            .segment_size(SEGMENT_BYTES)
+            // The store's thread alone decides when to flush.
+            .flush_every_ms(None)
+            .open()
+            .map_err(|error| opening(path.to_owned(), error))?;
+        let trees = Trees {
+            table: db.open_tree("table")?,
+            events: db.open_tree("events")?,
+            cursors: db.open_tree("cursors")?,
+            db,
+        };
+        trees.db.flush()?;
+        let mut files = SyncedFiles::open(path, counts)?;
+        files.sync()?;
+        Ok(Self { trees, files })
+    }
+
+    /// Makes everything written so far durable.
+    pub(super) fn sync(&mut self) -> Result<(), StoreError> {
+        self.trees.db.flush()?;
+        self.files.sync()
+    }
+
+    /// Closes the database in order.
+    pub(super) fn close(self) {
+        self.close_failed();
+    }
+
+    /// Closes the database such that the next opening sees what is on the disk.
+    pub(super) fn close_failed(self) {
+        let Self { trees, files } = self;
+        // sled's destructor unwraps the result of its last sync, which on a failing disk panics.
+        let closed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(trees)));
+        if closed.is_err() {
+            log::warn!("the failed database did not close in order");
+        }
+        files.drop_from_memory();
+    }
+}
+
+impl Trees {
+    /// The error that has put sled out of order, if any: all its writes fail from then on.
+    pub(super) fn poisoned(&self) -> Option<sled::Error> {
+        self.db.context.global_error().err()
+    }
+
+    /// Wakes threads that wait for a flush of a database that is out of order. sled itself
+    /// forgets to, where the write that failed ended a batch.
+    pub(super) fn wake_waiting_flush(&self) {
+        if self.poisoned().is_some() {
+            let _ = self.db.flush();
+        }
+    }
+}
+
+fn opening(path: PathBuf, error: sled::Error) -> StoreError {
+    match error {
+        sled::Error::Io(source) if source.to_string().contains("could not acquire lock") => {
+            StoreError::Locked { path }
+        }
+        sled::Error::Io(source) => StoreError::Folder {
+            doing: "open the database in",
+            path,
+            source,
+        },
+        source => StoreError::Corrupt { path, source },
+    }
+}
+
+/// Refuses a value that would not fit in a tree node.
+pub(super) fn check_size(what: impl FnOnce() -> String, value: &[u8]) -> Result<(), StoreError> {
+    if value.len() > VALUE_BYTES_MAX {
+        return Err(StoreError::TooLarge {
+            what: what(),
+            found: value.len(),
+            max: VALUE_BYTES_MAX,
+        });
+    }
+    Ok(())
+}

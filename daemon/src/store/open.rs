@@ -1,0 +1,169 @@
+//! Opening the store, and its threads.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::mpsc as std_mpsc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::database::{Database, Trees};
+use super::files::SyncCounts;
+use super::shared::Shared;
+use super::sink::EVENTS_QUEUED_MAX;
+use super::thread::{EventLog, Worker};
+use super::{
+    CHANGES_QUEUED_MAX, EventReader, Store, StoreError, StoreOptions, audit, events, rows,
+};
+
+/// The schema version of the table that this code writes, and the newest that it reads.
+///
+/// New fields and new kinds of rows do not change it; what an older version would get wrong does.
+const SCHEMA_VERSION: u32 = 1;
+
+/// Rows at the end of each log whose chain is checked at opening.
+const VERIFIED_AT_OPEN: u64 = 64;
+
+/// How often the watching thread looks whether the disk answers.
+const WATCH_MS: u64 = 500;
+
+/// How long the disk may take to answer before storage counts as failing.
+const STALLED_US: u64 = 2_000_000;
+
+/// The store's threads.
+#[derive(Debug)]
+pub struct StoreThread {
+    store: JoinHandle<()>,
+    watch: JoinHandle<()>,
+}
+
+impl StoreThread {
+    /// Waits until the threads have ended. Everything queued before [`Store::stop`] is durable
+    /// then, unless storage fails.
+    pub fn join(self) {
+        for (name, thread) in [("store", self.store), ("store-watch", self.watch)] {
+            if thread.join().is_err() {
+                log::error!("thread `{name}` panicked");
+            }
+        }
+    }
+}
+
+impl Store {
+    /// Opens the store in the folder `path`, making it if it is not there. Blocks on the disk.
+    pub fn open(path: &Path, options: StoreOptions) -> Result<(Self, StoreThread), StoreError> {
+        let counts = Arc::<SyncCounts>::default();
+        let mut database = Database::open(path, &options, Arc::clone(&counts))?;
+        check_schema(path, &mut database)?;
+        let newest = events::newest(&database.trees.events)?;
+        let hash = verify_heads(&database.trees, newest)?;
+        let shared = Arc::new(Shared::new(database.trees.clone(), newest)?);
+
+        let (events, event_queue) = mpsc::channel(EVENTS_QUEUED_MAX);
+        let (changes, change_queue) = mpsc::channel(CHANGES_QUEUED_MAX);
+        let lost = Arc::<AtomicU64>::default();
+        let stop = CancellationToken::new();
+        let worker = Worker {
+            path: path.to_owned(),
+            options,
+            counts: Arc::clone(&counts),
+            database: Some(database),
+            shared: Arc::clone(&shared),
+            events: event_queue,
+            changes: change_queue,
+            stop: stop.clone(),
+            lost: Arc::clone(&lost),
+            log: EventLog::new(newest, hash),
+            undo: None,
+            failure: None,
+            cursors_due: None,
+        };
+        let thread = spawn(worker, &shared).map_err(|source| StoreError::Folder {
+            doing: "start a thread for",
+            path: path.to_owned(),
+            source,
+        })?;
+        let store = Self {
+            shared,
+            events,
+            changes,
+            lost,
+            stop,
+            counts,
+        };
+        Ok((store, thread))
+    }
+}
+
+fn check_schema(path: &Path, database: &mut Database) -> Result<(), StoreError> {
+    let table = &database.trees.table;
+    let Some(value) = table.get(rows::SCHEMA)? else {
+        table.insert(rows::SCHEMA, &SCHEMA_VERSION.to_be_bytes())?;
+        return database.sync();
+    };
+    let found = value.as_ref().try_into().map(u32::from_be_bytes);
+    let found = found
+        .map_err(|_| StoreError::row("table", rows::SCHEMA, "it is not a number of 4 bytes"))?;
+    if found > SCHEMA_VERSION {
+        return Err(StoreError::NewerSchema {
+            path: path.to_owned(),
+            found,
+            supported: SCHEMA_VERSION,
+        });
+    }
+    Ok(())
+}
+
+/// Checks the ends of both logs. Returns the hash of the newest event.
+fn verify_heads(trees: &Trees, newest: u64) -> Result<super::chain::Hash, StoreError> {
+    let reader = EventReader {
+        tree: &trees.events,
+        durable: newest,
+    };
+    reader.verify(newest.saturating_sub(VERIFIED_AT_OPEN - 1), newest)?;
+    let (entries, _) = audit::head(&trees.table)?;
+    audit::verify(&trees.table, entries.saturating_sub(VERIFIED_AT_OPEN - 1))?;
+    reader.hash(newest)
+}
+
+fn spawn(worker: Worker, shared: &Arc<Shared>) -> io::Result<StoreThread> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()?;
+    let (running, ended) = std_mpsc::channel::<()>();
+    let store = thread::Builder::new()
+        .name("store".to_owned())
+        .spawn(move || {
+            // Dropped with the thread, also when it panics: the watching thread ends with it.
+            let _running = running;
+            runtime.block_on(worker.run());
+        })?;
+    let shared = Arc::clone(shared);
+    let watch = thread::Builder::new()
+        .name("store-watch".to_owned())
+        .spawn(move || watch(&shared, &ended))?;
+    Ok(StoreThread { store, watch })
+}
+
+/// Watches over the store's thread while it waits for the disk.
+fn watch(shared: &Shared, ended: &std_mpsc::Receiver<()>) {
+    let pause = Duration::from_millis(WATCH_MS);
+    while ended.recv_timeout(pause) == Err(std_mpsc::RecvTimeoutError::Timeout) {
+        let waiting_us = shared.waiting_us();
+        if waiting_us < WATCH_MS * 1000 {
+            continue;
+        }
+        // While the database is being opened anew there is nothing to wake.
+        let _ = shared.read(|trees| {
+            trees.wake_waiting_flush();
+            Ok(())
+        });
+        if waiting_us >= STALLED_US {
+            shared.publish_stalled(waiting_us);
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! The keys of the table's tree: a byte for the kind of row, then big-endian ids, so that rows of
+//! a kind lie together in the order of their ids.
+
+use doorward_core::ids::{CredentialId, DoorId, KeyId, PlaceId, ScheduleId, UserId};
+use doorward_core::model::{CredentialData, Kind, Record, RecordRef};
+
+use super::StoreError;
+
+const META: u8 = 0x00;
+const RECORDS: u8 = 0x10;
+const INDEXES: u8 = 0x20;
+const AUDIT: u8 = 0x40;
+
+/// The table's revision: 8 bytes, big-endian.
+pub(super) const REVISION: &[u8] = &[META, b'r'];
+/// The schema version of the whole table: 4 bytes, big-endian.
+pub(super) const SCHEMA: &[u8] = &[META, b's'];
+
+/// All kinds, in the order of their bytes.
+pub(super) const KINDS: [Kind; 7] = [
+    Kind::Place,
+    Kind::Door,
+    Kind::User,
+    Kind::Credential,
+    Kind::Key,
+    Kind::Grant,
+    Kind::Schedule,
+];
+
+/// The byte that stands for a kind. Never changes.
+const fn kind_byte(kind: Kind) -> u8 {
+    match kind {
+        Kind::Place => 1,
+        Kind::Door => 2,
+        Kind::User => 3,
+        Kind::Credential => 4,
+        Kind::Key => 5,
+        Kind::Grant => 6,
+        Kind::Schedule => 7,
+    }
+}
+
+/// The row that holds the next free id of a kind: 4 bytes, big-endian.
+pub(super) const fn next_id(kind: Kind) -> [u8; 3] {
+    [META, b'n', kind_byte(kind)]
+}
+
+/// What all records of a kind begin with.
+pub(super) const fn records(kind: Kind) -> [u8; 1] {
+    [RECORDS | kind_byte(kind)]
+}
+
+/// The row of a record.
+pub(super) fn record(reference: RecordRef) -> Vec<u8> {
+    let kind = records(reference.kind());
+    match reference {
+        RecordRef::Place(PlaceId(id))
+        | RecordRef::Door(DoorId(id))
+        | RecordRef::User(UserId(id))
+        | RecordRef::Credential(CredentialId(id))
+        | RecordRef::Key(KeyId(id))
+        | RecordRef::Schedule(ScheduleId(id)) => join(&[&kind, &id.to_be_bytes()]),
+        RecordRef::Grant { user, key } => {
+            join(&[&kind, &user.0.to_be_bytes(), &key.0.to_be_bytes()])
+        }
+    }
+}
+
+/// What the rows of all grants of a user begin with.
+pub(super) fn grants_of(user: UserId) -> Vec<u8> {
+    join(&[&records(Kind::Grant), &user.0.to_be_bytes()])
+}
+
+/// What names the record in a row's key.
+pub(super) fn reference(kind: Kind, row: &[u8]) -> Result<RecordRef, StoreError> {
+    let bad = || StoreError::row("table", row, "its key does not name a record");
+    let id = |at: usize| -> Result<u32, StoreError> {
+        let bytes = row.get(at..at + 4).and_then(|bytes| bytes.try_into().ok());
+        bytes.map(u32::from_be_bytes).ok_or_else(bad)
+    };
+    Ok(match kind {
+        Kind::Place => RecordRef::Place(PlaceId(id(1)?)),
+        Kind::Door => RecordRef::Door(DoorId(id(1)?)),
+        Kind::User => RecordRef::User(UserId(id(1)?)),
+        Kind::Credential => RecordRef::Credential(CredentialId(id(1)?)),
+        Kind::Key => RecordRef::Key(KeyId(id(1)?)),
+        Kind::Schedule => RecordRef::Schedule(ScheduleId(id(1)?)),
+        Kind::Grant => RecordRef::Grant {
+            user: UserId(id(1)?),
+            key: KeyId(id(5)?),
+        },
+    })
+}
+
+/// The record's own number, where its kind has numbers.
+pub(super) const fn number(reference: RecordRef) -> Option<u32> {
+    match reference {
+        RecordRef::Place(PlaceId(id))
+        | RecordRef::Door(DoorId(id))
+        | RecordRef::User(UserId(id))
+        | RecordRef::Credential(CredentialId(id))
+        | RecordRef::Key(KeyId(id))
+        | RecordRef::Schedule(ScheduleId(id)) => Some(id),
+        RecordRef::Grant { .. } => None,
+    }
+}
+
+/// A way to find records by something else than their id. The row's key ends in 4 bytes with the
+/// id that is found; its value is empty.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Index<'a> {
+    /// Credentials by what a reader sees of them.
+    CredentialsByIdentity(&'a [u8]),
+    /// Credentials by their user.
+    CredentialsByUser(UserId),
+    /// Users by the key they hold.
+    UsersByKey(KeyId),
+    /// Keys by a door they open.
+    KeysByDoor(DoorId),
+    /// Keys by their schedule.
+    KeysBySchedule(ScheduleId),
+    /// Keys by their place.
+    KeysByPlace(PlaceId),
+    /// Users by e-mail, folded to lower case.
+    UsersByEmail(&'a str),
+    /// Doors by their place.
+    DoorsByPlace(PlaceId),
+    /// Places by the place they are part of.
+    PlacesByParent(PlaceId),
+}
+
+impl Index<'_> {
+    /// What all its rows for one thing begin with.
+    pub(super) fn prefix(self) -> Vec<u8> {
+        let of = |byte: u8, id: u32| join(&[&[INDEXES | byte], &id.to_be_bytes()]);
+        match self {
+            Self::CredentialsByIdentity(identity) => {
+                join(&[&[INDEXES | 1], &length(identity), identity])
+            }
+            Self::CredentialsByUser(UserId(id)) => of(2, id),
+            Self::UsersByKey(KeyId(id)) => of(3, id),
+            Self::KeysByDoor(DoorId(id)) => of(4, id),
+            Self::KeysBySchedule(ScheduleId(id)) => of(5, id),
+            Self::KeysByPlace(PlaceId(id)) => of(6, id),
+            Self::UsersByEmail(email) => {
+                let email = email.to_lowercase();
+                join(&[&[INDEXES | 7], &length(email.as_bytes()), email.as_bytes()])
+            }
+            Self::DoorsByPlace(PlaceId(id)) => of(8, id),
+            Self::PlacesByParent(PlaceId(id)) => of(9, id),
+        }
+    }
+
+    fn row(self, found: u32) -> Vec<u8> {
+        let mut row = self.prefix();
+        row.extend_from_slice(&found.to_be_bytes());
+        row
+    }
+}
+
+/// The id at the end of an index row's key.
+pub(super) fn found(row: &[u8]) -> Result<u32, StoreError> {
+    row.last_chunk::<4>()
+        .map(|id| u32::from_be_bytes(*id))
+        .ok_or_else(|| StoreError::row("table", row, "its key does not end in an id"))
+}
+
+/// The index rows that belong to a record.
+pub(super) fn index_rows(record: &Record) -> Vec<Vec<u8>> {
+    match record {
+        Record::Place(place) => place
+            .parent
+            .map(|parent| Index::PlacesByParent(parent).row(place.id.0))
+            .into_iter()
+            .collect(),
+        Record::Door(door) => vec![Index::DoorsByPlace(door.place).row(door.id.0)],
+        Record::User(user) => user
+            .email
+            .as_ref()
+            .map(|email| Index::UsersByEmail(email).row(user.id.0))
+            .into_iter()
+            .collect(),
+        Record::Credential(credential) => {
+            let id = credential.id.0;
+            let identity = identity(&credential.data);
+            let mut rows = vec![Index::CredentialsByIdentity(&identity).row(id)];
+            rows.extend(
+                credential
+                    .user
+                    .map(|user| Index::CredentialsByUser(user).row(id)),
+            );
+            rows
+        }
+        Record::Key(key) => {
+            let mut rows = vec![Index::KeysByPlace(key.place).row(key.id.0)];
+            rows.extend(
+                key.doors
+                    .iter()
+                    .map(|door| Index::KeysByDoor(*door).row(key.id.0)),
+            );
+            rows.extend(
+                key.schedule
+                    .map(|schedule| Index::KeysBySchedule(schedule).row(key.id.0)),
+            );
+            rows
+        }
+        Record::Grant(grant) => vec![Index::UsersByKey(grant.key).row(grant.user.0)],
+        Record::Schedule(_) => Vec::new(),
+    }
+}
+
+/// What a reader sees of a credential. A card and a phone of one number are the same to it.
+pub(super) fn identity(data: &CredentialData) -> Vec<u8> {
+    match data {
+        CredentialData::Card(number) | CredentialData::Phone(number) => {
+            let format = number.format.as_str().as_bytes();
+            let facility = number.facility.map(u32::to_be_bytes);
+            join(&[
+                b"n",
+                &length(format),
+                format,
+                facility.as_ref().map_or(&[], |facility| &facility[..]),
+                &number.number.to_be_bytes(),
+            ])
+        }
+        CredentialData::RawCard { bits } => {
+            let count = u16::try_from(bits.len()).unwrap_or(u16::MAX);
+            join(&[b"b", &count.to_be_bytes(), bits.bytes()])
+        }
+    }
+}
+
+/// The row of an audit entry.
+pub(super) fn audit(seq: u64) -> [u8; 9] {
+    let mut row = [AUDIT; 9];
+    row[1..].copy_from_slice(&seq.to_be_bytes());
+    row
+}
+
+/// The number of an audit entry.
+pub(super) fn audit_number(row: &[u8]) -> Result<u64, StoreError> {
+    row.get(1..)
+        .and_then(|seq| seq.try_into().ok())
+        .map(u64::from_be_bytes)
+        .ok_or_else(|| StoreError::row("table", row, "its key is not that of an audit entry"))
+}
+
+fn length(bytes: &[u8]) -> [u8; 2] {
+    u16::try_from(bytes.len()).unwrap_or(u16::MAX).to_be_bytes()
+}
+
+fn join(parts: &[&[u8]]) -> Vec<u8> {
+    parts.concat()
+}

@@ -1,0 +1,349 @@
+//! Applies a change to the table: works out every row it touches, for one atomic batch.
+
+use std::collections::BTreeMap;
+
+use doorward_core::ids::{Actor, CredentialId, KeyId, UserId};
+use doorward_core::model::{Change, Kind, Record, RecordRef, TableDelta};
+use doorward_core::time::Wall;
+use sled::{Batch, IVec, Tree};
+
+use super::chain::Hash;
+use super::database::check_size;
+use super::encoding::{RECORD_BYTES_MAX, value_of};
+use super::rows::{self, Index};
+use super::{StoreError, audit, records};
+
+/// The most rows that one change may write or take away, those that follow from others included.
+/// Events wait while a change is applied.
+pub const CHANGE_ROWS_MAX: usize = 5_000;
+
+/// The longest note of a change, in bytes.
+pub const NOTE_BYTES_MAX: usize = 400;
+
+/// What goes into the admin log beside the change itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeNote {
+    /// When it was asked for.
+    pub at: Wall,
+    /// From where and why; at most [`NOTE_BYTES_MAX`] bytes.
+    pub text: String,
+    /// The revision that the change was validated against. It is refused as a conflict if the
+    /// table has moved on; `None` to apply it whatever came between.
+    pub expected_revision: Option<u64>,
+}
+
+/// A change, worked out.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub(super) delta: TableDelta,
+    /// The rows to write (`None`: to take away).
+    rows: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+}
+
+/// What undoes a change that was written but may not have become durable.
+#[derive(Debug)]
+pub(super) struct Undo {
+    revision: u64,
+    rows: Vec<(Vec<u8>, Option<IVec>)>,
+}
+
+/// The table's revision; 0 when it is new.
+pub(super) fn revision(table: &Tree) -> Result<u64, StoreError> {
+    let Some(value) = table.get(rows::REVISION)? else {
+        return Ok(0);
+    };
+    value
+        .as_ref()
+        .try_into()
+        .map(u64::from_be_bytes)
+        .map_err(|_| StoreError::row("table", rows::REVISION, "it is not a number of 8 bytes"))
+}
+
+/// The next free id of a kind.
+pub(super) fn next_id(table: &Tree, kind: Kind) -> Result<u32, StoreError> {
+    let row = rows::next_id(kind);
+    let Some(value) = table.get(row)? else {
+        return Ok(1);
+    };
+    number(&row, &value)
+}
+
+fn number(row: &[u8], value: &[u8]) -> Result<u32, StoreError> {
+    value
+        .try_into()
+        .map(u32::from_be_bytes)
+        .map_err(|_| StoreError::row("table", row, "it is not a number of 4 bytes"))
+}
+
+/// Works out what `changes` do to the table.
+pub(super) fn prepare(
+    table: &Tree,
+    actor: &Actor,
+    note: &ChangeNote,
+    changes: Vec<Change>,
+) -> Result<Prepared, StoreError> {
+    let found = revision(table)?;
+    if let Some(expected) = note.expected_revision.filter(|expected| *expected != found) {
+        return Err(StoreError::Conflict { expected, found });
+    }
+    if note.text.len() > NOTE_BYTES_MAX {
+        return Err(StoreError::TooLarge {
+            what: "the note".to_owned(),
+            found: note.text.len(),
+            max: NOTE_BYTES_MAX,
+        });
+    }
+    let (audit_seq, audit_hash) = audit::head(table)?;
+    let mut work = Work {
+        table,
+        actor,
+        note,
+        revision: found + 1,
+        rows: BTreeMap::new(),
+        changes: Vec::with_capacity(changes.len()),
+        audit_seq,
+        audit_hash,
+    };
+    for change in changes {
+        match change {
+            Change::Put(record) => work.put(record)?,
+            Change::Remove(reference) => work.remove_with_dependants(reference)?,
+        }
+    }
+    if work.changes.is_empty() {
+        work.revision = found;
+    } else {
+        let revision = work.revision.to_be_bytes().to_vec();
+        work.rows.insert(rows::REVISION.to_vec(), Some(revision));
+    }
+    Ok(Prepared {
+        delta: TableDelta {
+            revision: work.revision,
+            changes: work.changes,
+        },
+        rows: work.rows,
+    })
+}
+
+impl Prepared {
+    /// Writes the change to the tree as one batch. Returns what would undo it.
+    pub(super) fn write(&self, table: &Tree) -> Result<Undo, StoreError> {
+        let mut batch = Batch::default();
+        let mut undo = Vec::with_capacity(self.rows.len());
+        for (row, value) in &self.rows {
+            undo.push((row.clone(), table.get(row)?));
+            match value {
+                Some(value) => batch.insert(row.as_slice(), value.as_slice()),
+                None => batch.remove(row.as_slice()),
+            }
+        }
+        let undo = Undo {
+            revision: self.delta.revision,
+            rows: undo,
+        };
+        table.apply_batch(batch)?;
+        Ok(undo)
+    }
+}
+
+impl Undo {
+    /// Takes the change back if it is in the table.
+    pub(super) fn apply(&self, table: &Tree) -> Result<(), StoreError> {
+        if revision(table)? != self.revision {
+            return Ok(());
+        }
+        let mut batch = Batch::default();
+        for (row, value) in &self.rows {
+            match value {
+                Some(value) => batch.insert(row.as_slice(), value),
+                None => batch.remove(row.as_slice()),
+            }
+        }
+        Ok(table.apply_batch(batch)?)
+    }
+}
+
+/// A change being worked out: the tree, and over it the rows written so far.
+struct Work<'a> {
+    table: &'a Tree,
+    actor: &'a Actor,
+    note: &'a ChangeNote,
+    revision: u64,
+    rows: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    changes: Vec<Change>,
+    audit_seq: u64,
+    audit_hash: Hash,
+}
+
+impl Work<'_> {
+    fn put(&mut self, record: Record) -> Result<(), StoreError> {
+        let reference = record.reference();
+        let row = rows::record(reference);
+        let old = self.value(&row)?;
+        let value = records::encode(&record, old.as_deref())
+            .map_err(|error| StoreError::row("table", &row, error))?;
+        if value.len() > RECORD_BYTES_MAX {
+            return Err(StoreError::TooLarge {
+                what: reference.to_string(),
+                found: value.len(),
+                max: RECORD_BYTES_MAX,
+            });
+        }
+        self.unindex(reference.kind(), &row, old.as_deref())?;
+        for index in rows::index_rows(&record) {
+            self.rows.insert(index, Some(Vec::new()));
+        }
+        self.count_id(reference)?;
+        self.audit(reference, old.as_deref(), Some(&value))?;
+        self.rows.insert(row, Some(value));
+        self.done(Change::Put(record))
+    }
+
+    /// Takes a record away, and first whatever cannot stand without it.
+    fn remove_with_dependants(&mut self, reference: RecordRef) -> Result<(), StoreError> {
+        match reference {
+            RecordRef::User(user) => {
+                let grants = self.below(&rows::grants_of(user))?;
+                for row in grants {
+                    self.remove(rows::reference(Kind::Grant, &row)?)?;
+                }
+                for id in self.found(Index::CredentialsByUser(user))? {
+                    self.remove(RecordRef::Credential(CredentialId(id)))?;
+                }
+            }
+            RecordRef::Key(key) => {
+                for id in self.found(Index::UsersByKey(key))? {
+                    let user = UserId(id);
+                    self.remove(RecordRef::Grant { user, key })?;
+                }
+            }
+            RecordRef::Door(door) => {
+                for id in self.found(Index::KeysByDoor(door))? {
+                    if let Some(Record::Key(mut key)) = self.record(RecordRef::Key(KeyId(id)))? {
+                        key.doors.retain(|other| *other != door);
+                        self.put(Record::Key(key))?;
+                    }
+                }
+            }
+            _ => {}
+        }
+        self.remove(reference)
+    }
+
+    fn remove(&mut self, reference: RecordRef) -> Result<(), StoreError> {
+        let row = rows::record(reference);
+        let Some(old) = self.value(&row)? else {
+            return Ok(());
+        };
+        self.unindex(reference.kind(), &row, Some(&old))?;
+        self.audit(reference, Some(&old), None)?;
+        self.rows.insert(row, None);
+        self.done(Change::Remove(reference))
+    }
+
+    fn done(&mut self, change: Change) -> Result<(), StoreError> {
+        self.changes.push(change);
+        if self.changes.len() > CHANGE_ROWS_MAX {
+            return Err(StoreError::TooMany {
+                found: self.changes.len(),
+                max: CHANGE_ROWS_MAX,
+            });
+        }
+        Ok(())
+    }
+
+    fn unindex(&mut self, kind: Kind, row: &[u8], old: Option<&[u8]>) -> Result<(), StoreError> {
+        let Some(old) = old else { return Ok(()) };
+        let old =
+            records::decode(kind, old).map_err(|error| StoreError::row("table", row, error))?;
+        for index in rows::index_rows(&old) {
+            self.rows.insert(index, None);
+        }
+        Ok(())
+    }
+
+    /// Ids are never reused, not even those of records that are gone.
+    fn count_id(&mut self, reference: RecordRef) -> Result<(), StoreError> {
+        let Some(id) = rows::number(reference) else {
+            return Ok(());
+        };
+        let row = rows::next_id(reference.kind());
+        let next = match self.value(&row)? {
+            Some(value) => number(&row, &value)?,
+            None => 1,
+        };
+        if id >= next {
+            let next = id.saturating_add(1).to_be_bytes().to_vec();
+            self.rows.insert(row.to_vec(), Some(next));
+        }
+        Ok(())
+    }
+
+    fn audit(
+        &mut self,
+        target: RecordRef,
+        before: Option<&[u8]>,
+        after: Option<&[u8]>,
+    ) -> Result<(), StoreError> {
+        let fields = |value: Option<&[u8]>| {
+            value
+                .map(value_of)
+                .transpose()
+                .map_err(|error| StoreError::row("table", &rows::record(target), error))
+        };
+        let personal = audit::Personal {
+            before: fields(before)?,
+            after: fields(after)?,
+        };
+        let public = audit::Public {
+            at: self.note.at,
+            actor: self.actor.clone(),
+            revision: self.revision,
+            note: self.note.text.clone(),
+            target,
+        };
+        let seq = self.audit_seq + 1;
+        let (hash, value) =
+            audit::encode(seq, &self.audit_hash, &public, &personal, &super::salt()?)?;
+        check_size(|| format!("the audit entry on {target}"), &value)?;
+        self.rows.insert(rows::audit(seq).to_vec(), Some(value));
+        (self.audit_seq, self.audit_hash) = (seq, hash);
+        Ok(())
+    }
+
+    fn record(&self, reference: RecordRef) -> Result<Option<Record>, StoreError> {
+        let row = rows::record(reference);
+        self.value(&row)?
+            .map(|value| records::decode(reference.kind(), &value))
+            .transpose()
+            .map_err(|error| StoreError::row("table", &row, error))
+    }
+
+    fn value(&self, row: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.rows.get(row) {
+            Some(value) => Ok(value.clone()),
+            None => Ok(self.table.get(row)?.map(|value| value.to_vec())),
+        }
+    }
+
+    fn found(&self, index: Index<'_>) -> Result<Vec<u32>, StoreError> {
+        let rows = self.below(&index.prefix())?;
+        rows.iter().map(|row| rows::found(row)).collect()
+    }
+
+    /// The keys of all rows that begin with `prefix`.
+    fn below(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, StoreError> {
+        let mut all = BTreeMap::new();
+        for row in self.table.scan_prefix(prefix).keys() {
+            all.insert(row?.to_vec(), true);
+        }
+        let written = self.rows.range(prefix.to_vec()..);
+        for (row, value) in written.take_while(|(row, _)| row.starts_with(prefix)) {
+            all.insert(row.clone(), value.is_some());
+        }
+        Ok(all
+            .into_iter()
+            .filter_map(|(row, stands)| stands.then_some(row))
+            .collect())
+    }
+}

@@ -1,0 +1,401 @@
+//! The store's thread: the only writer. Takes what waits, writes it, syncs once, answers all.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use doorward_core::ids::Actor;
+use doorward_core::model::{Change, TableDelta};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::chain::Hash;
+use super::database::Database;
+use super::failure::Failure;
+use super::files::SyncCounts;
+use super::shared::Shared;
+use super::sink::{AppendAck, AppendError, EVENTS_WAITING_MAX, Queued};
+use super::table::{ChangeNote, Prepared, Undo};
+use super::{Committed, StoreError, StoreOptions, events, salt, table};
+
+/// The most events written between two syncs.
+const EVENTS_TOGETHER_MAX: usize = 1024;
+
+/// A moved cursor becomes durable with the next event or change, at the latest after this time.
+const CURSORS_DURABLE_MS: u64 = 1_000;
+
+/// A change on its way to the store's thread.
+#[derive(Debug)]
+pub(super) struct ChangeRequest {
+    pub(super) actor: Actor,
+    pub(super) changes: Vec<Change>,
+    pub(super) note: ChangeNote,
+    pub(super) done: oneshot::Sender<Result<Committed, StoreError>>,
+}
+
+/// An event that has its number and is not known to be durable.
+#[derive(Debug)]
+struct Pending {
+    seq: u64,
+    value: Vec<u8>,
+    token: u64,
+    acks: mpsc::UnboundedSender<AppendAck>,
+    told: Told,
+}
+
+/// Whether the appender was told that the event waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Nothing,
+    Waiting,
+}
+
+/// Everything the store's thread works with.
+#[derive(Debug)]
+pub(super) struct Worker {
+    pub(super) path: PathBuf,
+    pub(super) options: StoreOptions,
+    pub(super) counts: Arc<SyncCounts>,
+    pub(super) database: Option<Database>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) events: mpsc::Receiver<Queued>,
+    pub(super) changes: mpsc::Receiver<ChangeRequest>,
+    pub(super) stop: CancellationToken,
+    pub(super) lost: Arc<AtomicU64>,
+    pub(super) log: EventLog,
+    /// What takes back a change that was written, was refused, and may be found after reopening.
+    pub(super) undo: Option<Undo>,
+    pub(super) failure: Option<Failure>,
+    pub(super) cursors_due: Option<Instant>,
+}
+
+/// The events that have numbers and are not durable, and what the next one follows.
+#[derive(Debug)]
+pub(super) struct EventLog {
+    newest: u64,
+    hash: Hash,
+    pending: VecDeque<Pending>,
+}
+
+impl EventLog {
+    /// A log whose newest row has this number and hash.
+    pub(super) const fn new(newest: u64, hash: Hash) -> Self {
+        Self {
+            newest,
+            hash,
+            pending: VecDeque::new(),
+        }
+    }
+
+    fn number(&mut self, queued: Queued) -> Result<(), (Queued, StoreError)> {
+        let seq = self.newest + 1;
+        let encoded =
+            salt().and_then(|salt| events::encode(seq, &self.hash, queued.event.clone(), &salt));
+        let (hash, value) = match encoded {
+            Ok(encoded) => encoded,
+            Err(error) => return Err((queued, error)),
+        };
+        (self.newest, self.hash) = (seq, hash);
+        self.pending.push_back(Pending {
+            seq,
+            value,
+            token: queued.token,
+            acks: queued.acks,
+            told: Told::Nothing,
+        });
+        Ok(())
+    }
+
+    fn write(&self, tree: &sled::Tree, already: usize) -> Result<(), StoreError> {
+        for event in self.pending.iter().skip(already) {
+            tree.insert(event.seq.to_be_bytes(), event.value.as_slice())?;
+        }
+        Ok(())
+    }
+
+    /// The number of the newest event that waits.
+    fn newest_pending(&self) -> Option<u64> {
+        self.pending.back().map(|event| event.seq)
+    }
+
+    fn acknowledge(&mut self) {
+        for event in self.pending.drain(..) {
+            // Whoever dropped the acknowledgements does not want them.
+            let _ = event.acks.send(AppendAck {
+                token: event.token,
+                result: Ok(event.seq),
+            });
+        }
+    }
+
+    fn tell_waiting(&mut self) {
+        let untold = self.pending.iter_mut().filter(|e| e.told == Told::Nothing);
+        for event in untold {
+            event.told = Told::Waiting;
+            let _ = event.acks.send(AppendAck {
+                token: event.token,
+                result: Err(AppendError::Waiting),
+            });
+        }
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.pending.len()
+    }
+}
+
+impl Worker {
+    /// Works until told to stop.
+    pub(super) async fn run(mut self) {
+        let mut taken = Vec::with_capacity(EVENTS_TOGETHER_MAX);
+        loop {
+            let room = EVENTS_WAITING_MAX.saturating_sub(self.log.waiting());
+            let room = room.min(EVENTS_TOGETHER_MAX);
+            let retry = self.failure.as_ref().map(Failure::retry_at);
+            // Every arm is cancel-safe: receiving from a channel takes nothing until it is ready,
+            // and the others hold no data.
+            tokio::select! {
+                biased;
+                count = self.events.recv_many(&mut taken, room), if room > 0 => {
+                    if count == 0 {
+                        break;
+                    }
+                    self.append(&mut taken);
+                }
+                Some(request) = self.changes.recv() => self.change(request),
+                () = sleep_until(retry.unwrap_or_else(Instant::now)), if retry.is_some() => {
+                    self.recover();
+                }
+                () = sleep_until(self.cursors_due.unwrap_or_else(Instant::now)),
+                    if self.cursors_due.is_some() && retry.is_none() => self.commit_events(),
+                () = self.shared.cursors_moved.notified(), if self.cursors_due.is_none() => {
+                    let after = Duration::from_millis(CURSORS_DURABLE_MS);
+                    self.cursors_due = Some(Instant::now() + after);
+                }
+                () = self.stop.cancelled() => break,
+            }
+        }
+        self.finish();
+    }
+
+    fn append(&mut self, taken: &mut Vec<Queued>) {
+        self.number(taken);
+        if let Some(failure) = &self.failure {
+            self.log.tell_waiting();
+            self.shared
+                .publish_failing(failure, self.log.waiting(), self.lost());
+            return;
+        }
+        self.commit_events();
+        // One change after each round of events, so that a storm of events cannot starve them.
+        if let Ok(request) = self.changes.try_recv() {
+            self.change(request);
+        }
+    }
+
+    fn number(&mut self, taken: &mut Vec<Queued>) {
+        for queued in taken.drain(..) {
+            if let Err((queued, error)) = self.log.number(queued) {
+                log::error!("an event is lost: {error}");
+                self.lost.fetch_add(1, Ordering::Relaxed);
+                let _ = queued.acks.send(AppendAck {
+                    token: queued.token,
+                    result: Err(AppendError::Lost),
+                });
+            }
+        }
+    }
+
+    fn commit_events(&mut self) {
+        let result = self.write_and_sync(None);
+        self.settle(result.map(drop));
+    }
+
+    fn change(&mut self, request: ChangeRequest) {
+        if let Some(failure) = &self.failure {
+            let _ = request.done.send(Err(failure.to_error()));
+            return;
+        }
+        let prepared = self.with_database(|database| {
+            let table = &database.trees.table;
+            table::prepare(table, &request.actor, &request.note, request.changes)
+        });
+        let prepared = match prepared {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                let _ = request.done.send(Err(error));
+                return;
+            }
+        };
+        if prepared.delta.changes.is_empty() {
+            let _ = request.done.send(Ok(Committed::from(prepared.delta)));
+            return;
+        }
+        match self.write_and_sync(Some(&prepared)) {
+            Ok(()) => {
+                self.undo = None;
+                self.settle(Ok(()));
+                let _ = request.done.send(Ok(self.committed(prepared.delta)));
+            }
+            Err(error) => {
+                self.settle(Err(error));
+                let error = self
+                    .failure
+                    .as_ref()
+                    .map_or(StoreError::Stopped, Failure::to_error);
+                let _ = request.done.send(Err(error));
+            }
+        }
+    }
+
+    fn committed(&self, delta: TableDelta) -> Committed {
+        for change in &delta.changes {
+            if let Change::Put(record) = change {
+                self.shared.id_taken(record.reference());
+            }
+        }
+        Committed::from(delta)
+    }
+
+    /// Writes a change and all that waits, and makes it durable with one sync.
+    fn write_and_sync(&mut self, change: Option<&Prepared>) -> Result<(), StoreError> {
+        if let Some(prepared) = change {
+            self.undo = Some(self.with_database(|database| prepared.write(&database.trees.table))?);
+            // Events that came while the change was written need not wait for a sync of their own.
+            let mut taken = Vec::new();
+            while let Ok(queued) = self.events.try_recv() {
+                taken.push(queued);
+                if taken.len() == EVENTS_TOGETHER_MAX {
+                    break;
+                }
+            }
+            self.number(&mut taken);
+        }
+        let cursors = std::mem::take(&mut *self.shared.cursors());
+        self.cursors_due = None;
+        let Some(database) = &mut self.database else {
+            return Err(StoreError::Stopped);
+        };
+        let written = self.shared.watched(|| {
+            self.log.write(&database.trees.events, 0)?;
+            for (name, seq) in &cursors {
+                database.trees.cursors.insert(name, &seq.to_be_bytes())?;
+            }
+            database.sync()
+        });
+        if written.is_err() {
+            let mut moved = self.shared.cursors();
+            for (name, seq) in cursors {
+                moved.entry(name).or_insert(seq);
+            }
+        }
+        written
+    }
+
+    /// After an attempt to write: tells the appenders, and notes a failure or its end.
+    fn settle(&mut self, result: Result<(), StoreError>) {
+        match result {
+            Ok(()) => {
+                // First, so that whoever gets the acknowledgement can read the event.
+                if let Some(newest) = self.log.newest_pending() {
+                    self.shared.durable_seq.send_replace(newest);
+                }
+                self.log.acknowledge();
+                self.shared.publish_ok();
+                if self.failure.take().is_some() {
+                    log::info!("storage works again");
+                }
+            }
+            Err(error) => {
+                let failure = match self.failure.take() {
+                    Some(failure) => failure.again(&error),
+                    None => {
+                        log::error!("{error}; events wait in memory");
+                        Failure::new(self.shared.now(), &error)
+                    }
+                };
+                self.log.tell_waiting();
+                self.shared
+                    .publish_failing(&failure, self.log.waiting(), self.lost());
+                self.failure = Some(failure);
+            }
+        }
+    }
+
+    /// Opens the database anew and writes all that waits.
+    fn recover(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        let result = shared.watched(|| self.reopen()).and_then(|()| {
+            self.write_and_sync(None)?;
+            self.undo = None;
+            Ok(())
+        });
+        if result.is_ok() {
+            let trees = self
+                .database
+                .as_ref()
+                .map(|database| database.trees.clone());
+            self.shared.replace(trees);
+        }
+        self.settle(result);
+    }
+
+    /// sled refuses every write after a failed one, until it is opened anew.
+    fn reopen(&mut self) -> Result<(), StoreError> {
+        super::failure::probe(&self.path)?;
+        // Readers keep the old database until there is room for the new one.
+        self.shared.replace(None);
+        if let Some(database) = self.database.take() {
+            database.close_failed();
+        }
+        let database = Database::open(&self.path, &self.options, Arc::clone(&self.counts))?;
+        if let Some(undo) = &self.undo {
+            undo.apply(&database.trees.table)?;
+        }
+        self.database = Some(database);
+        Ok(())
+    }
+
+    fn with_database<T>(
+        &self,
+        work: impl FnOnce(&Database) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        work(self.database.as_ref().ok_or(StoreError::Stopped)?)
+    }
+
+    fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    /// Writes what is still queued, then closes the database.
+    fn finish(mut self) {
+        self.events.close();
+        self.changes.close();
+        let mut taken = Vec::new();
+        while let Ok(queued) = self.events.try_recv() {
+            taken.push(queued);
+        }
+        self.number(&mut taken);
+        while let Ok(request) = self.changes.try_recv() {
+            self.change(request);
+        }
+        if self.failure.is_some() {
+            self.recover();
+        } else {
+            self.commit_events();
+        }
+        if self.failure.is_some() {
+            log::error!(
+                "stopped while storage fails: {} events are lost",
+                self.log.waiting()
+            );
+        }
+        self.shared.replace(None);
+        if let Some(database) = self.database.take() {
+            database.close();
+        }
+    }
+}
