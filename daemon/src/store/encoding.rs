@@ -49,7 +49,7 @@ pub(super) fn encode_over<T: Serialize + DeserializeOwned>(
     let mut bytes = vec![old_version.max(RECORD_VERSION)];
     let kept = keep_unknown(&old, &known, new);
     rmpv::encode::write_value(&mut bytes, &kept)
-        .map_err(|error| rmp_serde::encode::Error::InvalidValueWrite(error))?;
+        .map_err(rmp_serde::encode::Error::InvalidValueWrite)?;
     Ok(bytes)
 }
 

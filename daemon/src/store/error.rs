@@ -116,11 +116,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    pub(super) fn row(tree: &'static str, key: &[u8], what: impl ToString) -> Self {
+    pub(super) fn row(tree: &'static str, key: &[u8], what: impl std::fmt::Display) -> Self {
         Self::Row {
             tree,
             key: key.iter().map(|byte| format!("{byte:02x}")).collect(),
-            what: what.to_string(),
+            what: format!("{what}"),
         }
     }
 }

@@ -12,6 +12,7 @@
 //! While storage fails, events wait in memory up to a named bound and are tried again, in order;
 //! changes are refused; [`StoreHealth`] says so.
 
+mod access;
 mod audit;
 pub mod chain;
 mod database;
@@ -37,7 +38,7 @@ mod view;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use doorward_core::model::{Change, Kind, TableDelta};
+use doorward_core::model::{Kind, TableDelta, ValidatedChange};
 use doorward_core::time::Wall;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -118,7 +119,7 @@ impl Store {
     pub async fn commit(
         &self,
         permit: &Permit,
-        changes: Vec<Change>,
+        change: ValidatedChange,
         note: ChangeNote,
     ) -> Result<Committed, StoreError> {
         if permit.action() != Action::ChangeTable {
@@ -129,7 +130,7 @@ impl Store {
         let (done, committed) = oneshot::channel();
         let request = ChangeRequest {
             actor: permit.actor().clone(),
-            changes,
+            change,
             note,
             done,
         };

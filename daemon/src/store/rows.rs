@@ -2,7 +2,8 @@
 //! a kind lie together in the order of their ids.
 
 use doorward_core::ids::{CredentialId, DoorId, KeyId, PlaceId, ScheduleId, UserId};
-use doorward_core::model::{CredentialData, Kind, Record, RecordRef};
+use doorward_core::model::{Kind, Record, RecordRef, email_folded};
+use doorward_core::view::CardIdentity;
 
 use super::StoreError;
 
@@ -71,27 +72,6 @@ pub(super) fn grants_of(user: UserId) -> Vec<u8> {
     join(&[&records(Kind::Grant), &user.0.to_be_bytes()])
 }
 
-/// What names the record in a row's key.
-pub(super) fn reference(kind: Kind, row: &[u8]) -> Result<RecordRef, StoreError> {
-    let bad = || StoreError::row("table", row, "its key does not name a record");
-    let id = |at: usize| -> Result<u32, StoreError> {
-        let bytes = row.get(at..at + 4).and_then(|bytes| bytes.try_into().ok());
-        bytes.map(u32::from_be_bytes).ok_or_else(bad)
-    };
-    Ok(match kind {
-        Kind::Place => RecordRef::Place(PlaceId(id(1)?)),
-        Kind::Door => RecordRef::Door(DoorId(id(1)?)),
-        Kind::User => RecordRef::User(UserId(id(1)?)),
-        Kind::Credential => RecordRef::Credential(CredentialId(id(1)?)),
-        Kind::Key => RecordRef::Key(KeyId(id(1)?)),
-        Kind::Schedule => RecordRef::Schedule(ScheduleId(id(1)?)),
-        Kind::Grant => RecordRef::Grant {
-            user: UserId(id(1)?),
-            key: KeyId(id(5)?),
-        },
-    })
-}
-
 /// The record's own number, where its kind has numbers.
 pub(super) const fn number(reference: RecordRef) -> Option<u32> {
     match reference {
@@ -121,7 +101,7 @@ pub(super) enum Index<'a> {
     KeysBySchedule(ScheduleId),
     /// Keys by their place.
     KeysByPlace(PlaceId),
-    /// Users by e-mail, folded to lower case.
+    /// Users by e-mail, as [`email_folded`] folds it.
     UsersByEmail(&'a str),
     /// Doors by their place.
     DoorsByPlace(PlaceId),
@@ -143,7 +123,7 @@ impl Index<'_> {
             Self::KeysBySchedule(ScheduleId(id)) => of(5, id),
             Self::KeysByPlace(PlaceId(id)) => of(6, id),
             Self::UsersByEmail(email) => {
-                let email = email.to_lowercase();
+                let email = email_folded(email);
                 join(&[&[INDEXES | 7], &length(email.as_bytes()), email.as_bytes()])
             }
             Self::DoorsByPlace(PlaceId(id)) => of(8, id),
@@ -182,7 +162,7 @@ pub(super) fn index_rows(record: &Record) -> Vec<Vec<u8>> {
             .collect(),
         Record::Credential(credential) => {
             let id = credential.id.0;
-            let identity = identity(&credential.data);
+            let identity = identity(&credential.data.identity());
             let mut rows = vec![Index::CredentialsByIdentity(&identity).row(id)];
             rows.extend(
                 credential
@@ -209,10 +189,10 @@ pub(super) fn index_rows(record: &Record) -> Vec<Vec<u8>> {
     }
 }
 
-/// What a reader sees of a credential. A card and a phone of one number are the same to it.
-pub(super) fn identity(data: &CredentialData) -> Vec<u8> {
-    match data {
-        CredentialData::Card(number) | CredentialData::Phone(number) => {
+/// What a card is known by, as bytes. Their form never changes.
+pub(super) fn identity(identity: &CardIdentity) -> Vec<u8> {
+    match identity {
+        CardIdentity::Number(number) => {
             let format = number.format.as_str().as_bytes();
             let facility = number.facility.map(u32::to_be_bytes);
             join(&[
@@ -223,7 +203,7 @@ pub(super) fn identity(data: &CredentialData) -> Vec<u8> {
                 &number.number.to_be_bytes(),
             ])
         }
-        CredentialData::RawCard { bits } => {
+        CardIdentity::Bits(bits) => {
             let count = u16::try_from(bits.len()).unwrap_or(u16::MAX);
             join(&[b"b", &count.to_be_bytes(), bits.bytes()])
         }

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Instant;
 
-use doorward_core::model::Kind;
+use doorward_core::model::{Kind, RecordRef};
+use doorward_core::schedule::Zones;
 use doorward_core::time::Mono;
 use tokio::sync::{Notify, watch};
 
@@ -25,6 +26,8 @@ pub(super) struct Shared {
     cursors: Mutex<BTreeMap<String, u64>>,
     pub(super) cursors_moved: Notify,
     next_ids: [AtomicU32; rows::KINDS.len()],
+    /// Time zones that schedules were read in.
+    pub(super) zones: Mutex<Zones>,
     /// When the store's thread began to wait for the disk, in microseconds and at least 1;
     /// 0 while it does not.
     waiting_since: AtomicU64,
@@ -44,6 +47,7 @@ impl Shared {
             cursors: Mutex::default(),
             cursors_moved: Notify::new(),
             next_ids,
+            zones: Mutex::default(),
             waiting_since: AtomicU64::new(0),
             opened: Instant::now(),
         })
@@ -81,7 +85,7 @@ impl Shared {
     }
 
     /// Ids up to that of `reference` are taken.
-    pub(super) fn id_taken(&self, reference: doorward_core::model::RecordRef) {
+    pub(super) fn id_taken(&self, reference: RecordRef) {
         let at = rows::KINDS
             .iter()
             .position(|kind| *kind == reference.kind());

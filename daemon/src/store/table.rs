@@ -2,16 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use doorward_core::ids::{Actor, CredentialId, KeyId, UserId};
-use doorward_core::model::{Change, Kind, Record, RecordRef, TableDelta};
+use doorward_core::ids::Actor;
+use doorward_core::model::{Change, Kind, Record, RecordRef, TableDelta, ValidatedChange};
 use doorward_core::time::Wall;
 use sled::{Batch, IVec, Tree};
 
 use super::chain::Hash;
 use super::database::check_size;
 use super::encoding::{RECORD_BYTES_MAX, value_of};
-use super::rows::{self, Index};
-use super::{StoreError, audit, records};
+use super::{StoreError, audit, records, rows};
 
 /// The most rows that one change may write or take away, those that follow from others included.
 /// Events wait while a change is applied.
@@ -80,7 +79,7 @@ pub(super) fn prepare(
     table: &Tree,
     actor: &Actor,
     note: &ChangeNote,
-    changes: Vec<Change>,
+    change: ValidatedChange,
 ) -> Result<Prepared, StoreError> {
     let found = revision(table)?;
     if let Some(expected) = note.expected_revision.filter(|expected| *expected != found) {
@@ -100,14 +99,14 @@ pub(super) fn prepare(
         note,
         revision: found + 1,
         rows: BTreeMap::new(),
-        changes: Vec::with_capacity(changes.len()),
+        changes: Vec::with_capacity(change.rows().len()),
         audit_seq,
         audit_hash,
     };
-    for change in changes {
-        match change {
+    for row in change.into_rows() {
+        match row {
             Change::Put(record) => work.put(record)?,
-            Change::Remove(reference) => work.remove_with_dependants(reference)?,
+            Change::Remove(reference) => work.remove(reference)?,
         }
     }
     if work.changes.is_empty() {
@@ -199,37 +198,6 @@ impl Work<'_> {
         self.done(Change::Put(record))
     }
 
-    /// Takes a record away, and first whatever cannot stand without it.
-    fn remove_with_dependants(&mut self, reference: RecordRef) -> Result<(), StoreError> {
-        match reference {
-            RecordRef::User(user) => {
-                let grants = self.below(&rows::grants_of(user))?;
-                for row in grants {
-                    self.remove(rows::reference(Kind::Grant, &row)?)?;
-                }
-                for id in self.found(Index::CredentialsByUser(user))? {
-                    self.remove(RecordRef::Credential(CredentialId(id)))?;
-                }
-            }
-            RecordRef::Key(key) => {
-                for id in self.found(Index::UsersByKey(key))? {
-                    let user = UserId(id);
-                    self.remove(RecordRef::Grant { user, key })?;
-                }
-            }
-            RecordRef::Door(door) => {
-                for id in self.found(Index::KeysByDoor(door))? {
-                    if let Some(Record::Key(mut key)) = self.record(RecordRef::Key(KeyId(id)))? {
-                        key.doors.retain(|other| *other != door);
-                        self.put(Record::Key(key))?;
-                    }
-                }
-            }
-            _ => {}
-        }
-        self.remove(reference)
-    }
-
     fn remove(&mut self, reference: RecordRef) -> Result<(), StoreError> {
         let row = rows::record(reference);
         let Some(old) = self.value(&row)? else {
@@ -311,39 +279,10 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn record(&self, reference: RecordRef) -> Result<Option<Record>, StoreError> {
-        let row = rows::record(reference);
-        self.value(&row)?
-            .map(|value| records::decode(reference.kind(), &value))
-            .transpose()
-            .map_err(|error| StoreError::row("table", &row, error))
-    }
-
     fn value(&self, row: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         match self.rows.get(row) {
             Some(value) => Ok(value.clone()),
             None => Ok(self.table.get(row)?.map(|value| value.to_vec())),
         }
-    }
-
-    fn found(&self, index: Index<'_>) -> Result<Vec<u32>, StoreError> {
-        let rows = self.below(&index.prefix())?;
-        rows.iter().map(|row| rows::found(row)).collect()
-    }
-
-    /// The keys of all rows that begin with `prefix`.
-    fn below(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, StoreError> {
-        let mut all = BTreeMap::new();
-        for row in self.table.scan_prefix(prefix).keys() {
-            all.insert(row?.to_vec(), true);
-        }
-        let written = self.rows.range(prefix.to_vec()..);
-        for (row, value) in written.take_while(|(row, _)| row.starts_with(prefix)) {
-            all.insert(row.clone(), value.is_some());
-        }
-        Ok(all
-            .into_iter()
-            .filter_map(|(row, stands)| stands.then_some(row))
-            .collect())
     }
 }

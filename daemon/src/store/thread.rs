@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use doorward_core::ids::Actor;
-use doorward_core::model::{Change, TableDelta};
+use doorward_core::model::{Change, TableDelta, ValidatedChange};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -31,7 +31,7 @@ const CURSORS_DURABLE_MS: u64 = 1_000;
 #[derive(Debug)]
 pub(super) struct ChangeRequest {
     pub(super) actor: Actor,
-    pub(super) changes: Vec<Change>,
+    pub(super) change: ValidatedChange,
     pub(super) note: ChangeNote,
     pub(super) done: oneshot::Sender<Result<Committed, StoreError>>,
 }
@@ -90,20 +90,15 @@ impl EventLog {
         }
     }
 
-    fn number(&mut self, queued: Queued) -> Result<(), (Queued, StoreError)> {
+    fn number(&mut self, queued: &Queued) -> Result<(), StoreError> {
         let seq = self.newest + 1;
-        let encoded =
-            salt().and_then(|salt| events::encode(seq, &self.hash, queued.event.clone(), &salt));
-        let (hash, value) = match encoded {
-            Ok(encoded) => encoded,
-            Err(error) => return Err((queued, error)),
-        };
+        let (hash, value) = events::encode(seq, &self.hash, queued.event.clone(), &salt()?)?;
         (self.newest, self.hash) = (seq, hash);
         self.pending.push_back(Pending {
             seq,
             value,
             token: queued.token,
-            acks: queued.acks,
+            acks: queued.acks.clone(),
             told: Told::Nothing,
         });
         Ok(())
@@ -198,7 +193,7 @@ impl Worker {
 
     fn number(&mut self, taken: &mut Vec<Queued>) {
         for queued in taken.drain(..) {
-            if let Err((queued, error)) = self.log.number(queued) {
+            if let Err(error) = self.log.number(&queued) {
                 log::error!("an event is lost: {error}");
                 self.lost.fetch_add(1, Ordering::Relaxed);
                 let _ = queued.acks.send(AppendAck {
@@ -221,7 +216,7 @@ impl Worker {
         }
         let prepared = self.with_database(|database| {
             let table = &database.trees.table;
-            table::prepare(table, &request.actor, &request.note, request.changes)
+            table::prepare(table, &request.actor, &request.note, request.change)
         });
         let prepared = match prepared {
             Ok(prepared) => prepared,

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use doorward_core::ids::{CredentialId, DoorId, KeyId, PlaceId, ScheduleId, UserId};
 use doorward_core::model::{
-    Credential, CredentialData, Door, Grant, Key, Kind, Place, Record, RecordRef, Schedule, User,
+    Credential, Door, Grant, Key, Kind, Place, Record, RecordRef, Schedule, User,
 };
+use doorward_core::view::CardIdentity;
 use sled::{IVec, Tree};
 
 use super::rows::{self, Index};
@@ -139,9 +140,12 @@ impl TableView {
         self.found_records(Index::CredentialsByUser(user), CredentialId)
     }
 
-    /// All credentials that a reader sees as the same as this one, removed ones included.
-    pub fn credentials_like(&self, data: &CredentialData) -> Result<Vec<Credential>, StoreError> {
-        let identity = rows::identity(data);
+    /// All credentials that a card is known by, removed ones included.
+    pub fn credentials_known_by(
+        &self,
+        identity: &CardIdentity,
+    ) -> Result<Vec<Credential>, StoreError> {
+        let identity = rows::identity(identity);
         self.found_records(Index::CredentialsByIdentity(&identity), CredentialId)
     }
 

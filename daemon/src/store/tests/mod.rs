@@ -8,10 +8,11 @@ mod tables;
 use std::path::Path;
 
 use doorward_core::event::{Event, EventKind};
-use doorward_core::ids::{CredentialId, DoorId, KeyId, PlaceId, UserId};
+use doorward_core::ids::{CredentialId, DoorId, KeyId, PlaceId, ScheduleId, UserId};
 use doorward_core::model::{
     Change, Credential, CredentialData, CredentialState, Door, DoorMode, DoorWiring, FailMode,
-    Grant, Key, KeyFlags, Place, Record, RecordRef, Relock, User, UserState,
+    Grant, Key, KeyFlags, Place, Record, RecordRef, Relock, Schedule, User, UserState,
+    ValidatedChange, Weekday, WeeklyInterval, validate_changes,
 };
 use doorward_core::time::{ClockTrust, Wall};
 use tempfile::TempDir;
@@ -65,21 +66,25 @@ impl Site {
         ack.result.unwrap()
     }
 
-    fn commit(&self, changes: Vec<Change>) -> Result<Committed, StoreError> {
+    fn commit(&self, changes: &[Change]) -> Result<Committed, StoreError> {
         self.commit_at(None, changes)
     }
 
     fn commit_at(
         &self,
         expected_revision: Option<u64>,
-        changes: Vec<Change>,
+        changes: &[Change],
     ) -> Result<Committed, StoreError> {
         let note = ChangeNote {
             at: Wall(1_000),
             text: "test".to_owned(),
             expected_revision,
         };
-        block_on(self.store.commit(&permit(), changes, note))
+        block_on(self.store.commit(&permit(), self.validated(changes), note))
+    }
+
+    fn validated(&self, changes: &[Change]) -> ValidatedChange {
+        validate_changes(&self.store.view(), changes).unwrap()
     }
 }
 

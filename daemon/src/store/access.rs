@@ -1,0 +1,184 @@
+//! The table as the rules of access see it, straight from the database: right from the first
+//! moment after a start, while the access index is still being built.
+
+use std::ops::ControlFlow;
+use std::sync::PoisonError;
+
+use doorward_core::ids::{CredentialId, DoorId, KeyId, ScheduleId, UserId};
+use doorward_core::model::{
+    Credential, Door, Interval, Key, Kind, Record, RecordRef, Schedule, TableLookup, User,
+};
+use doorward_core::schedule::CompiledSchedule;
+use doorward_core::time::Wall;
+use doorward_core::view::{
+    AccessView, BlockFacts, CardIdentity, CredentialFacts, DoorFacts, KeyFacts, ScheduleReading,
+    Unreadable, UserFacts,
+};
+
+use super::{StoreError, TableRecord, TableView};
+
+/// Records read at a time when a whole kind is looked through.
+const PAGE: usize = 500;
+
+/// The rules only need to know that it cannot be read; somebody must see why.
+#[allow(clippy::needless_pass_by_value, reason = "made for `map_err`")]
+fn unreadable(error: StoreError) -> Unreadable {
+    log::error!("the access table cannot be read: {error}");
+    Unreadable
+}
+
+fn facts_of(credential: &Credential) -> CredentialFacts<UserId> {
+    CredentialFacts {
+        id: credential.id,
+        user: credential.user,
+        state: credential.state,
+        validity: Interval {
+            from: credential.valid_from,
+            until: credential.valid_until,
+        },
+    }
+}
+
+impl TableView {
+    fn fact<T: TableRecord>(&self, id: T::Id) -> Result<Option<T>, Unreadable> {
+        self.find(id).map_err(unreadable)
+    }
+}
+
+impl AccessView for TableView {
+    type User = UserId;
+    type Key = KeyId;
+    type Schedule = ScheduleId;
+
+    fn door(&self, door: DoorId) -> Result<Option<DoorFacts>, Unreadable> {
+        let door = self.fact::<Door>(door)?;
+        Ok(door.map(|door| DoorFacts { mode: door.mode }))
+    }
+
+    fn credentials(
+        &self,
+        identity: &CardIdentity,
+        visit: impl FnMut(CredentialFacts<UserId>),
+    ) -> Result<(), Unreadable> {
+        let found = Self::credentials_known_by(self, identity).map_err(unreadable)?;
+        found.iter().map(facts_of).for_each(visit);
+        Ok(())
+    }
+
+    fn credential(
+        &self,
+        credential: CredentialId,
+    ) -> Result<Option<CredentialFacts<UserId>>, Unreadable> {
+        Ok(self.fact::<Credential>(credential)?.as_ref().map(facts_of))
+    }
+
+    fn find_user(&self, user: UserId) -> Result<Option<UserId>, Unreadable> {
+        Ok(self.fact::<User>(user)?.map(|user| user.id))
+    }
+
+    fn user(&self, user: UserId) -> Result<Option<UserFacts>, Unreadable> {
+        let user = self.fact::<User>(user)?;
+        Ok(user.map(|user| UserFacts {
+            id: user.id,
+            state: user.state,
+            extended_unlock: user.extended_unlock,
+        }))
+    }
+
+    fn grants(
+        &self,
+        user: UserId,
+        mut visit: impl FnMut(KeyId, &[Interval]) -> ControlFlow<()>,
+    ) -> Result<(), Unreadable> {
+        let grants = self.grants_of_user(user).map_err(unreadable)?;
+        // Whether the visitor had enough is of no interest here.
+        let _ = grants
+            .iter()
+            .try_for_each(|grant| visit(grant.key, &grant.intervals));
+        Ok(())
+    }
+
+    fn key(&self, key: KeyId, door: DoorId) -> Result<Option<KeyFacts<ScheduleId>>, Unreadable> {
+        let key = self.fact::<Key>(key)?;
+        Ok(key.map(|key| KeyFacts {
+            id: key.id,
+            opens_door: key.doors.contains(&door),
+            block: match &key.blocked {
+                None => BlockFacts::None,
+                Some(block) => block
+                    .until
+                    .map_or(BlockFacts::UntilLifted, BlockFacts::Until),
+            },
+            window: key.window,
+            schedule: key.schedule,
+        }))
+    }
+
+    fn schedule(
+        &self,
+        schedule: ScheduleId,
+        at: Wall,
+    ) -> Result<Option<ScheduleReading>, Unreadable> {
+        let Some(schedule) = self.fact::<Schedule>(schedule)? else {
+            return Ok(None);
+        };
+        let mut zones = self
+            .shared
+            .zones
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let compiled = CompiledSchedule::compile(&schedule, &mut zones);
+        Ok(compiled.ok().map(|compiled| {
+            let local = compiled.local(at);
+            ScheduleReading {
+                id: schedule.id,
+                open: compiled.is_open(local),
+                local,
+            }
+        }))
+    }
+}
+
+impl TableLookup for TableView {
+    fn record(&self, reference: RecordRef) -> Result<Option<Record>, Unreadable> {
+        Self::record(self, reference).map_err(unreadable)
+    }
+
+    fn for_each(&self, kind: Kind, visit: &mut dyn FnMut(Record)) -> Result<(), Unreadable> {
+        let mut after = None;
+        loop {
+            let page = self.records(kind, after, PAGE).map_err(unreadable)?;
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
+            after = Some(last.reference());
+            page.into_iter().for_each(&mut *visit);
+        }
+    }
+
+    fn credentials_known_by(
+        &self,
+        identity: &CardIdentity,
+    ) -> Result<Vec<CredentialId>, Unreadable> {
+        let found = Self::credentials_known_by(self, identity).map_err(unreadable)?;
+        Ok(found.iter().map(|credential| credential.id).collect())
+    }
+
+    fn credentials_of(&self, user: UserId) -> Result<Vec<CredentialId>, Unreadable> {
+        let found = self.credentials_of_user(user).map_err(unreadable)?;
+        Ok(found.iter().map(|credential| credential.id).collect())
+    }
+
+    fn keys_of(&self, user: UserId) -> Result<Vec<KeyId>, Unreadable> {
+        let grants = self.grants_of_user(user).map_err(unreadable)?;
+        Ok(grants.iter().map(|grant| grant.key).collect())
+    }
+
+    fn holders_of(&self, key: KeyId) -> Result<Vec<UserId>, Unreadable> {
+        self.users_of_key(key, None, usize::MAX).map_err(unreadable)
+    }
+
+    fn user_by_email(&self, folded: &str) -> Result<Option<UserId>, Unreadable> {
+        Self::user_by_email(self, folded).map_err(unreadable)
+    }
+}
