@@ -1,3 +1,6 @@
 //! OSDP between independent implementations, on a line as slow as a real one.
 
+#[cfg(test)]
+mod our_panel;
+#[cfg(test)]
 mod peers;

@@ -1,4 +1,5 @@
 //! What the end-to-end tests and benches share: real peers, and a line to meet them on.
 
+pub mod osdp_bus;
 pub mod osdp_peer;
 pub mod peer;
