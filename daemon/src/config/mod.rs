@@ -4,21 +4,21 @@
 //! stands only what an electrician or a system administrator decides. Every key is described in
 //! `config/site.toml`. Unknown keys are refused, and all problems are reported at once.
 
-mod fields;
 mod keyfile;
 mod parse;
 #[cfg(test)]
 mod tests;
 
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use doorward_core::ids::DeviceName;
+use doorward_wire::document::Problems;
 
-pub use fields::ConfigProblem;
 pub use keyfile::{KeyFileError, Scbk};
 
 /// The largest configuration file read, in bytes.
-pub const CONFIG_BYTES_MAX: u64 = 1 << 20;
+pub const CONFIG_BYTES_MAX: usize = 1 << 20;
 /// The most OSDP buses.
 pub const BUSES_MAX: usize = 32;
 /// The most readers on one OSDP bus: addresses 0x00 to 0x7E (IEC 60839-11-5, 5.9).
@@ -229,40 +229,26 @@ pub enum ConfigError {
         /// Which file.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
-    },
-    /// The file is larger than [`CONFIG_BYTES_MAX`].
-    #[error("`{}` has {bytes} bytes, allowed are {CONFIG_BYTES_MAX}", path.display())]
-    TooLarge {
-        /// Which file.
-        path: PathBuf,
-        /// Its size.
-        bytes: u64,
+        source: io::Error,
     },
     /// It was read, and is wrong.
-    #[error("`{}` has {} {}:{}", path.display(), problems.len(), plural(problems.len()), listed(path, problems))]
+    #[error("`{}` is wrong:{}", path.display(), listed(path, problems))]
     Wrong {
         /// Which file.
         path: PathBuf,
         /// Everything wrong with it, by line.
-        problems: Vec<ConfigProblem>,
+        problems: Problems,
     },
 }
 
-const fn plural(count: usize) -> &'static str {
-    if count == 1 { "problem" } else { "problems" }
-}
-
-fn listed(path: &Path, problems: &[ConfigProblem]) -> String {
-    problems
-        .iter()
+fn listed(path: &Path, problems: &Problems) -> String {
+    let file = path.display();
+    let lines = problems.list().iter();
+    lines
         .map(|problem| {
             format!(
-                "\n  {}:{}: `{}` {}",
-                path.display(),
-                problem.line,
-                problem.key,
-                problem.message
+                "\n  {file}:{}: `{}` {}",
+                problem.line, problem.key, problem.message
             )
         })
         .collect()
@@ -275,14 +261,14 @@ impl SiteConfig {
             path: path.to_owned(),
             source,
         };
-        let bytes = std::fs::metadata(path).map_err(read)?.len();
-        if bytes > CONFIG_BYTES_MAX {
-            return Err(ConfigError::TooLarge {
-                path: path.to_owned(),
-                bytes,
-            });
-        }
-        let text = std::fs::read_to_string(path).map_err(read)?;
+        let mut text = String::new();
+        // One byte past the limit is enough to tell that it is passed.
+        let file = std::fs::File::open(path)
+            .map_err(read)?
+            .take(CONFIG_BYTES_MAX as u64 + 1);
+        io::BufReader::new(file)
+            .read_to_string(&mut text)
+            .map_err(read)?;
         Self::parse(&text).map_err(|problems| ConfigError::Wrong {
             path: path.to_owned(),
             problems,
@@ -290,7 +276,7 @@ impl SiteConfig {
     }
 
     /// Checks a document. All problems at once, by line.
-    pub fn parse(text: &str) -> Result<Self, Vec<ConfigProblem>> {
+    pub fn parse(text: &str) -> Result<Self, Problems> {
         parse::parse(text)
     }
 

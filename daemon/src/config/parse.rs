@@ -2,39 +2,24 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use doorward_core::ids::DeviceName;
-use toml::de::DeTable;
+use doorward_wire::document::{Fields, Findings, Located, Problems, read_document};
 
-use super::fields::{Fields, Findings, Located};
 use super::{
     ApiConfig, BAUDS, BOARDS_MAX, BUSES_MAX, BoardConfig, BoardTransport, BusConfig,
-    ClientCertificate, ClockRule, ConfigProblem, DoorsConfig, Parity, READERS_PER_BUS_MAX,
+    CONFIG_BYTES_MAX, ClientCertificate, ClockRule, DoorsConfig, Parity, READERS_PER_BUS_MAX,
     ReaderConfig, ReaderSecurity, SiteConfig, UntrustedClock, UplinkConfig, UplinkLogin, UplinkTls,
 };
 
-pub(super) fn parse(text: &str) -> Result<SiteConfig, Vec<ConfigProblem>> {
-    let mut found = Findings::new(text);
-    let (document, syntax) = DeTable::parse_recoverable(text);
-    if !syntax.is_empty() {
-        for error in syntax {
-            let offset = error.span().map_or(0, |span| span.start);
-            found.add(offset, "syntax", error.message().to_owned());
-        }
-        return Err(found.problems);
-    }
-    let config = site(Fields::root(&document), &mut found);
-    found.problems.sort_by_key(|problem| problem.line);
-    match config {
-        Some(config) if found.problems.is_empty() => Ok(config),
-        _ => Err(found.problems),
-    }
+pub(super) fn parse(text: &str) -> Result<SiteConfig, Problems> {
+    read_document(text, CONFIG_BYTES_MAX, site)
 }
 
-fn site(mut root: Fields<'_>, found: &mut Findings<'_>) -> Option<SiteConfig> {
+fn site(root: &mut Fields<'_>, found: &mut Findings<'_>) -> Option<SiteConfig> {
     let mut names = Names::default();
     let name = match root.table("site", found) {
         Some(mut fields) => {
-            let name = fields.required_text("name", NAME_RULE, is_name, found);
-            fields.finish(found);
+            let name = fields.required_text_if("name", NAME_RULE, is_name, found);
+            fields.refuse_unknown(found);
             name
         }
         None => {
@@ -51,7 +36,7 @@ fn site(mut root: Fields<'_>, found: &mut Findings<'_>) -> Option<SiteConfig> {
             let data = path(&mut fields, "data", found);
             let card_formats = path(&mut fields, "card_formats", found);
             let board_profiles = path(&mut fields, "board_profiles", found);
-            fields.finish(found);
+            fields.refuse_unknown(found);
             (data, card_formats, board_profiles)
         }
         None => (None, None, None),
@@ -71,14 +56,13 @@ fn site(mut root: Fields<'_>, found: &mut Findings<'_>) -> Option<SiteConfig> {
     let uplink = root
         .table("uplink", found)
         .map(|fields| uplink(fields, found));
-    root.finish(found);
 
     let uplink = match uplink {
         Some(uplink) => Some(uplink?),
         None => None,
     };
     Some(SiteConfig {
-        name: name?.value,
+        name: name?.value.to_owned(),
         data: data.unwrap_or_else(|| PathBuf::from("/var/lib/doorward")),
         card_formats,
         board_profiles,
@@ -106,9 +90,9 @@ fn api(fields: Option<Fields<'_>>, found: &mut Findings<'_>) -> ApiConfig {
     }
     api.group = fields
         .text_if("group", ACCOUNT_RULE, is_account, found)
-        .map(|group| group.value);
+        .map(|group| group.value.to_owned());
     api.users = fields.texts("users", 100, found);
-    fields.finish(found);
+    fields.refuse_unknown(found);
     api
 }
 
@@ -121,7 +105,9 @@ fn doors(fields: Option<Fields<'_>>, found: &mut Findings<'_>) -> DoorsConfig {
     let Some(mut fields) = fields else {
         return doors;
     };
-    let deadline = fields.number("record_deadline_ms", 0..=1000, 20, found);
+    let deadline = fields
+        .number("record_deadline_ms", 0..=1000, found)
+        .map_or(20, |number| number.value);
     doors.record_deadline_ms = u32::try_from(deadline).unwrap_or(20);
     doors.untrusted_clock = fields.choice(
         "untrusted_clock",
@@ -138,13 +124,13 @@ fn doors(fields: Option<Fields<'_>>, found: &mut Findings<'_>) -> DoorsConfig {
         ClockRule::Auto,
         found,
     );
-    fields.finish(found);
+    fields.refuse_unknown(found);
     doors
 }
 
 fn bus(mut fields: Fields<'_>, names: &mut Names, found: &mut Findings<'_>) -> Option<BusConfig> {
-    let name = fields.required_text("name", NAME_RULE, is_name, found);
-    let port = fields.required_text("port", PATH_RULE, is_path, found);
+    let name = fields.required_text_if("name", NAME_RULE, is_name, found);
+    let port = fields.required_text_if("port", PATH_RULE, is_path, found);
     let baud = fields.number_of("baud", &BAUDS, 9600, found);
     let tables = fields.tables("reader", READERS_PER_BUS_MAX, found);
     let mut addresses = BTreeMap::new();
@@ -158,9 +144,9 @@ fn bus(mut fields: Fields<'_>, names: &mut Names, found: &mut Findings<'_>) -> O
     if let Some(port) = &port {
         names.bus_port(port, found);
     }
-    fields.finish(found);
+    fields.refuse_unknown(found);
     Some(BusConfig {
-        name: DeviceName::from(name?.value.as_str()),
+        name: DeviceName::from(name?.value),
         port: PathBuf::from(port?.value),
         baud,
         readers: readers.into_iter().collect::<Option<_>>()?,
@@ -173,8 +159,8 @@ fn reader(
     addresses: &mut BTreeMap<u8, String>,
     found: &mut Findings<'_>,
 ) -> Option<ReaderConfig> {
-    let name = fields.required_text("name", NAME_RULE, is_name, found);
-    let address = u8::try_from(fields.required_number("address", 0..=126, found)).ok()?;
+    let name = fields.required_text_if("name", NAME_RULE, is_name, found);
+    let address = u8::try_from(fields.required_number("address", 0..=126, found)?.value).ok()?;
     let secure = fields.choice(
         "security",
         &[("secure", true), ("clear", false)],
@@ -202,14 +188,14 @@ fn reader(
     };
     if let Some(name) = &name {
         names.reader(name, found);
-        if let Some(other) = addresses.insert(address, name.value.clone()) {
+        if let Some(other) = addresses.insert(address, name.value.to_owned()) {
             let message = format!("found {address}, already that of reader `{other}` on this bus");
             found.add(fields.offset(), fields.key("address"), message);
         }
     }
-    fields.finish(found);
+    fields.refuse_unknown(found);
     Some(ReaderConfig {
-        name: DeviceName::from(name?.value.as_str()),
+        name: DeviceName::from(name?.value),
         address,
         security: security?,
     })
@@ -220,8 +206,8 @@ fn board(
     names: &mut Names,
     found: &mut Findings<'_>,
 ) -> Option<BoardConfig> {
-    let name = fields.required_text("name", NAME_RULE, is_name, found);
-    let profile = fields.required_text("profile", NAME_RULE, is_name, found);
+    let name = fields.required_text_if("name", NAME_RULE, is_name, found);
+    let profile = fields.required_text_if("profile", NAME_RULE, is_name, found);
     let address = fields.text_if("address", ADDRESS_RULE, is_address, found);
     let port = fields.text_if("port", PATH_RULE, is_path, found);
     let baud = fields.number_of("baud", &BAUDS, 9600, found);
@@ -235,14 +221,24 @@ fn board(
         Parity::None,
         found,
     );
-    let unit = u8::try_from(fields.number("unit", 1..=247, 1, found)).ok()?;
-    let poll_ms = u32::try_from(fields.number("poll_ms", 5..=10_000, 20, found)).ok()?;
+    let unit = u8::try_from(
+        fields
+            .number("unit", 1..=247, found)
+            .map_or(1, |number| number.value),
+    )
+    .ok()?;
+    let poll_ms = u32::try_from(
+        fields
+            .number("poll_ms", 5..=10_000, found)
+            .map_or(20, |number| number.value),
+    )
+    .ok()?;
     if let Some(name) = &name {
         names.board(name, found);
     }
     let transport = match (address, port) {
         (Some(address), None) => Some(BoardTransport::Tcp {
-            address: address.value,
+            address: address.value.to_owned(),
         }),
         (None, Some(port)) => {
             names.rtu_line(&port, (baud, parity), found);
@@ -268,10 +264,10 @@ fn board(
             None
         }
     };
-    fields.finish(found);
+    fields.refuse_unknown(found);
     Some(BoardConfig {
-        name: DeviceName::from(name?.value.as_str()),
-        profile: profile?.value,
+        name: DeviceName::from(name?.value),
+        profile: profile?.value.to_owned(),
         transport: transport?,
         unit,
         poll_ms,
@@ -279,19 +275,34 @@ fn board(
 }
 
 fn uplink(mut fields: Fields<'_>, found: &mut Findings<'_>) -> Option<UplinkConfig> {
-    let host = fields.required_text("host", HOST_RULE, is_host, found);
+    let host = fields.required_text_if("host", HOST_RULE, is_host, found);
     let tls = fields.table("tls", found).map(|fields| tls(fields, found));
     let default_port = if tls.is_some() { 8883 } else { 1883 };
-    let port = u16::try_from(fields.number("port", 1..=65_535, default_port, found)).ok()?;
-    let client_id = fields.required_text("client_id", TOPIC_RULE, is_topic, found);
+    let port = u16::try_from(
+        fields
+            .number("port", 1..=65_535, found)
+            .map_or(default_port, |number| number.value),
+    )
+    .ok()?;
+    let client_id = fields.required_text_if("client_id", TOPIC_RULE, is_topic, found);
     let topic_prefix = fields.text_if("topic_prefix", TOPIC_RULE, is_topic, found);
-    let keep_alive_s = u16::try_from(fields.number("keep_alive_s", 5..=3600, 30, found)).ok()?;
-    let in_flight = u16::try_from(fields.number("in_flight", 1..=1000, 200, found)).ok()?;
+    let keep_alive_s = u16::try_from(
+        fields
+            .number("keep_alive_s", 5..=3600, found)
+            .map_or(30, |number| number.value),
+    )
+    .ok()?;
+    let in_flight = u16::try_from(
+        fields
+            .number("in_flight", 1..=1000, found)
+            .map_or(200, |number| number.value),
+    )
+    .ok()?;
     let user = fields.text_if("user", ACCOUNT_RULE, |text| !text.is_empty(), found);
     let password_file = path(&mut fields, "password_file", found);
     let login = match (user, password_file) {
         (Some(user), Some(password_file)) => Some(UplinkLogin {
-            user: user.value,
+            user: user.value.to_owned(),
             password_file,
         }),
         (None, None) => None,
@@ -304,13 +315,15 @@ fn uplink(mut fields: Fields<'_>, found: &mut Findings<'_>) -> Option<UplinkConf
             None
         }
     };
-    fields.finish(found);
-    let client_id = client_id?.value;
+    fields.refuse_unknown(found);
+    let client_id = client_id?.value.to_owned();
     Some(UplinkConfig {
-        host: host?.value,
+        host: host?.value.to_owned(),
         port,
-        topic_prefix: topic_prefix
-            .map_or_else(|| format!("doorward/{client_id}"), |prefix| prefix.value),
+        topic_prefix: topic_prefix.map_or_else(
+            || format!("doorward/{client_id}"),
+            |prefix| prefix.value.to_owned(),
+        ),
         client_id,
         keep_alive_s,
         in_flight,
@@ -323,7 +336,7 @@ fn uplink(mut fields: Fields<'_>, found: &mut Findings<'_>) -> Option<UplinkConf
 }
 
 fn tls(mut fields: Fields<'_>, found: &mut Findings<'_>) -> Option<UplinkTls> {
-    let ca_file = fields.required_text("ca_file", PATH_RULE, is_path, found);
+    let ca_file = fields.required_text_if("ca_file", PATH_RULE, is_path, found);
     let certificate_file = path(&mut fields, "certificate_file", found);
     let key_file = path(&mut fields, "key_file", found);
     let client = match (certificate_file, key_file) {
@@ -338,7 +351,7 @@ fn tls(mut fields: Fields<'_>, found: &mut Findings<'_>) -> Option<UplinkTls> {
             None
         }
     };
-    fields.finish(found);
+    fields.refuse_unknown(found);
     Some(UplinkTls {
         ca_file: PathBuf::from(ca_file?.value),
         client,
@@ -356,31 +369,31 @@ struct Names {
 }
 
 impl Names {
-    fn bus(&mut self, name: &Located<String>, found: &mut Findings<'_>) {
+    fn bus(&mut self, name: &Located<&str>, found: &mut Findings<'_>) {
         unique(&mut self.buses, name, found);
     }
 
-    fn reader(&mut self, name: &Located<String>, found: &mut Findings<'_>) {
+    fn reader(&mut self, name: &Located<&str>, found: &mut Findings<'_>) {
         unique(&mut self.readers, name, found);
     }
 
-    fn board(&mut self, name: &Located<String>, found: &mut Findings<'_>) {
+    fn board(&mut self, name: &Located<&str>, found: &mut Findings<'_>) {
         unique(&mut self.boards, name, found);
     }
 
-    fn bus_port(&mut self, port: &Located<String>, found: &mut Findings<'_>) {
+    fn bus_port(&mut self, port: &Located<&str>, found: &mut Findings<'_>) {
         unique(&mut self.bus_ports, port, found);
     }
 
-    fn rtu_line(&mut self, port: &Located<String>, line: (u32, Parity), found: &mut Findings<'_>) {
-        if let Some(bus) = self.bus_ports.get(&port.value) {
+    fn rtu_line(&mut self, port: &Located<&str>, line: (u32, Parity), found: &mut Findings<'_>) {
+        if let Some(bus) = self.bus_ports.get(port.value) {
             found.add(
                 port.offset,
                 port.key.clone(),
                 format!("is already the port of `{bus}`, an OSDP bus"),
             );
         }
-        let shared = *self.rtu_lines.entry(port.value.clone()).or_insert(line);
+        let shared = *self.rtu_lines.entry(port.value.to_owned()).or_insert(line);
         if shared != line {
             let message = "is shared with another board at another `baud` or `parity`";
             found.add(port.offset, port.key.clone(), message);
@@ -388,12 +401,12 @@ impl Names {
     }
 }
 
-fn unique(taken: &mut BTreeMap<String, String>, name: &Located<String>, found: &mut Findings<'_>) {
-    if let Some(first) = taken.get(&name.value) {
+fn unique(taken: &mut BTreeMap<String, String>, name: &Located<&str>, found: &mut Findings<'_>) {
+    if let Some(first) = taken.get(name.value) {
         let message = format!("found \"{}\", already used by `{first}`", name.value);
         found.add(name.offset, name.key.clone(), message);
     } else {
-        taken.insert(name.value.clone(), name.key.clone());
+        taken.insert(name.value.to_owned(), name.key.clone());
     }
 }
 

@@ -41,7 +41,8 @@ fn the_shipped_file_is_valid_with_every_key_switched_on() {
 fn problems(text: &str) -> Vec<String> {
     SiteConfig::parse(text)
         .unwrap_err()
-        .into_iter()
+        .list()
+        .iter()
         .map(|problem| format!("{}: {}: {}", problem.line, problem.key, problem.message))
         .collect()
 }

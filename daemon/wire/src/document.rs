@@ -54,30 +54,35 @@ impl fmt::Display for Problems {
 
 /// A document being read: its text, and what is wrong with it so far.
 #[derive(Debug)]
-pub(crate) struct Findings<'t> {
+pub struct Findings<'t> {
     text: &'t str,
     problems: Vec<Problem>,
 }
 
 impl Findings<'_> {
     /// How many problems there are so far.
-    pub(crate) const fn count(&self) -> usize {
+    pub const fn count(&self) -> usize {
         self.problems.len()
     }
 
-    pub(crate) fn add(&mut self, offset: usize, key: String, message: String) {
+    /// Adds a problem that stands `offset` bytes into the document.
+    pub fn add(&mut self, offset: usize, key: impl Into<String>, message: impl Into<String>) {
         if self.problems.len() == PROBLEMS_MAX {
             return;
         }
         let before = self.text.as_bytes().get(..offset).unwrap_or_default();
         let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
-        self.problems.push(Problem { line, key, message });
+        self.problems.push(Problem {
+            line,
+            key: key.into(),
+            message: message.into(),
+        });
     }
 }
 
 /// Parses `text` of at most `bytes_max` bytes and lets `read` take the root table apart. Its
 /// result counts only when no problem was found.
-pub(crate) fn read_document<T>(
+pub fn read_document<T>(
     text: &str,
     bytes_max: usize,
     read: impl FnOnce(&mut Fields<'_>, &mut Findings<'_>) -> Option<T>,
@@ -120,15 +125,19 @@ pub(crate) fn read_document<T>(
 }
 
 /// A value with the place it came from.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Located<T> {
-    pub(crate) value: T,
-    pub(crate) offset: usize,
+#[derive(Debug, Clone)]
+pub struct Located<T> {
+    /// The value.
+    pub value: T,
+    /// Where it stands, in bytes from the start of the document.
+    pub offset: usize,
+    /// Its whole key.
+    pub key: String,
 }
 
 /// A table being read. Keys that were not asked for are unknown.
 #[derive(Debug)]
-pub(crate) struct Fields<'d> {
+pub struct Fields<'d> {
     table: &'d DeTable<'d>,
     offset: usize,
     path: String,
@@ -145,20 +154,23 @@ impl<'d> Fields<'d> {
         }
     }
 
-    pub(crate) const fn offset(&self) -> usize {
+    /// Where the table stands, in bytes from the start of the document.
+    pub const fn offset(&self) -> usize {
         self.offset
     }
 
     /// Names this table in problems from here on, such as by the name it carries itself.
-    pub(crate) fn rename(&mut self, path: String) {
+    pub fn rename(&mut self, path: String) {
         self.path = path;
     }
 
-    pub(crate) fn path(&self) -> &str {
+    /// The table's own key.
+    pub fn path(&self) -> &str {
         &self.path
     }
 
-    pub(crate) fn key(&self, name: &str) -> String {
+    /// The whole key of `name` in this table.
+    pub fn key(&self, name: &str) -> String {
         if self.path.is_empty() {
             name.to_owned()
         } else {
@@ -166,7 +178,8 @@ impl<'d> Fields<'d> {
         }
     }
 
-    pub(crate) fn has(&self, name: &str) -> bool {
+    /// Whether `name` is there.
+    pub fn has(&self, name: &str) -> bool {
         self.table.contains_key(name)
     }
 
@@ -176,7 +189,7 @@ impl<'d> Fields<'d> {
     }
 
     /// Reports that `name` is missing.
-    pub(crate) fn missing(&self, name: &str, allowed: &str, found: &mut Findings<'_>) {
+    pub fn missing(&self, name: &str, allowed: &str, found: &mut Findings<'_>) {
         let message = format!("is missing, allowed is {allowed}");
         found.add(self.offset, self.key(name), message);
     }
@@ -193,28 +206,126 @@ impl<'d> Fields<'d> {
     }
 
     /// Text of 1 to `chars_max` characters. `None` when it is absent or wrong.
-    pub(crate) fn text(
+    pub fn text(
         &mut self,
         name: &'static str,
         chars_max: usize,
         found: &mut Findings<'_>,
     ) -> Option<Located<&'d str>> {
+        let allowed = format!("text of 1 to {chars_max} characters");
+        let is_short = |text: &str| (1..=chars_max).contains(&text.chars().count());
+        self.text_if(name, &allowed, is_short, found)
+    }
+
+    /// Text that `check` accepts, told in `allowed`. `None` when it is absent or wrong.
+    pub fn text_if(
+        &mut self,
+        name: &'static str,
+        allowed: &str,
+        check: impl Fn(&str) -> bool,
+        found: &mut Findings<'_>,
+    ) -> Option<Located<&'d str>> {
         let value = self.value(name)?;
-        match value.get_ref().as_str() {
-            Some(text) if (1..=chars_max).contains(&text.chars().count()) => Some(Located {
+        match value.get_ref().as_str().filter(|text| check(text)) {
+            Some(text) => Some(Located {
                 value: text,
                 offset: value.span().start,
+                key: self.key(name),
             }),
-            _ => {
-                let allowed = format!("text of 1 to {chars_max} characters");
-                self.wrong(name, value, &allowed, found);
+            None => {
+                self.wrong(name, value, allowed, found);
                 None
             }
         }
     }
 
     /// The same, and it must be there.
-    pub(crate) fn required_text(
+    pub fn required_text_if(
+        &mut self,
+        name: &'static str,
+        allowed: &str,
+        check: impl Fn(&str) -> bool,
+        found: &mut Findings<'_>,
+    ) -> Option<Located<&'d str>> {
+        if !self.has(name) {
+            self.asked.push(name);
+            self.missing(name, allowed, found);
+        }
+        self.text_if(name, allowed, check, found)
+    }
+
+    /// One of a list of words; `default` when it is absent or wrong.
+    pub fn choice<T: Copy>(
+        &mut self,
+        name: &'static str,
+        choices: &[(&str, T)],
+        default: T,
+        found: &mut Findings<'_>,
+    ) -> T {
+        let Some(value) = self.value(name) else {
+            return default;
+        };
+        let text = value.get_ref().as_str();
+        if let Some((_, choice)) = choices.iter().find(|(word, _)| Some(*word) == text) {
+            return *choice;
+        }
+        let words: Vec<_> = choices
+            .iter()
+            .map(|(word, _)| format!("\"{word}\""))
+            .collect();
+        self.wrong(name, value, &format!("one of {}", words.join(", ")), found);
+        default
+    }
+
+    /// A whole number out of a list; `default` when it is absent or wrong.
+    pub fn number_of(
+        &mut self,
+        name: &'static str,
+        choices: &[u32],
+        default: u32,
+        found: &mut Findings<'_>,
+    ) -> u32 {
+        let Some(value) = self.value(name) else {
+            return default;
+        };
+        if let Some(number) = integer(value.get_ref()).filter(|number| choices.contains(number)) {
+            return number;
+        }
+        let list: Vec<_> = choices.iter().map(u32::to_string).collect();
+        self.wrong(name, value, &format!("one of {}", list.join(", ")), found);
+        default
+    }
+
+    /// A list of texts, at most `max` of them; empty when it is absent or wrong.
+    pub fn texts(
+        &mut self,
+        name: &'static str,
+        max: usize,
+        found: &mut Findings<'_>,
+    ) -> Vec<String> {
+        let Some(value) = self.value(name) else {
+            return Vec::new();
+        };
+        let owned = |item: &Spanned<DeValue<'_>>| item.get_ref().as_str().map(str::to_owned);
+        let items = value
+            .get_ref()
+            .as_array()
+            .filter(|array| array.len() <= max);
+        items
+            .and_then(|array| array.iter().map(owned).collect())
+            .unwrap_or_else(|| {
+                self.wrong(
+                    name,
+                    value,
+                    &format!("a list of at most {max} texts"),
+                    found,
+                );
+                Vec::new()
+            })
+    }
+
+    /// The same, and it must be there.
+    pub fn required_text(
         &mut self,
         name: &'static str,
         chars_max: usize,
@@ -229,7 +340,7 @@ impl<'d> Fields<'d> {
     }
 
     /// A whole number within bounds. `None` when it is absent or wrong.
-    pub(crate) fn number(
+    pub fn number(
         &mut self,
         name: &'static str,
         range: RangeInclusive<u32>,
@@ -240,6 +351,7 @@ impl<'d> Fields<'d> {
             Some(number) => Some(Located {
                 value: number,
                 offset: value.span().start,
+                key: self.key(name),
             }),
             None => {
                 self.wrong(name, value, &whole_number(&range), found);
@@ -249,7 +361,7 @@ impl<'d> Fields<'d> {
     }
 
     /// The same, and it must be there.
-    pub(crate) fn required_number(
+    pub fn required_number(
         &mut self,
         name: &'static str,
         range: RangeInclusive<u32>,
@@ -263,12 +375,7 @@ impl<'d> Fields<'d> {
     }
 
     /// Yes or no; `default` when it is absent.
-    pub(crate) fn flag(
-        &mut self,
-        name: &'static str,
-        default: bool,
-        found: &mut Findings<'_>,
-    ) -> bool {
+    pub fn flag(&mut self, name: &'static str, default: bool, found: &mut Findings<'_>) -> bool {
         let Some(value) = self.value(name) else {
             return default;
         };
@@ -279,7 +386,7 @@ impl<'d> Fields<'d> {
     }
 
     /// A list of words out of `choices`.
-    pub(crate) fn words(
+    pub fn words(
         &mut self,
         name: &'static str,
         choices: &[&'static str],
@@ -307,11 +414,7 @@ impl<'d> Fields<'d> {
     }
 
     /// A table in this one.
-    pub(crate) fn table(
-        &mut self,
-        name: &'static str,
-        found: &mut Findings<'_>,
-    ) -> Option<Fields<'d>> {
+    pub fn table(&mut self, name: &'static str, found: &mut Findings<'_>) -> Option<Fields<'d>> {
         let value = self.value(name)?;
         match value.get_ref().as_table() {
             Some(table) => Some(Self::new(table, value.span().start, self.key(name))),
@@ -323,7 +426,7 @@ impl<'d> Fields<'d> {
     }
 
     /// The tables of a list, in order; `count_max` at most.
-    pub(crate) fn tables(
+    pub fn tables(
         &mut self,
         name: &'static str,
         count_max: usize,
@@ -358,7 +461,7 @@ impl<'d> Fields<'d> {
     }
 
     /// Reports every key that was not asked for. To be called once the table is read.
-    pub(crate) fn refuse_unknown(&self, found: &mut Findings<'_>) {
+    pub fn refuse_unknown(&self, found: &mut Findings<'_>) {
         for key in self.table.keys() {
             let name = key.get_ref();
             if self.asked.iter().any(|asked| asked == name) {

@@ -1,7 +1,7 @@
 //! OSDP, card formats and relay-board maps, without I/O.
 pub mod board;
 pub mod card;
-mod document;
+pub mod document;
 pub mod osdp;
 
 pub use document::{PROBLEMS_MAX, Problem, Problems};
