@@ -69,7 +69,9 @@ pub enum SerialError {
 
 /// Opens a serial port for this process alone. What was received before is thrown away.
 ///
-/// Must be called within a tokio runtime. Takes no time worth mentioning.
+/// Must be called within a tokio runtime. Takes no time worth mentioning. Never flush the port
+/// from an async task: that blocks the thread until the last bit is on the wire, and the kernel
+/// sends what was written all the same.
 pub fn open(settings: &SerialSettings) -> Result<SerialStream, SerialError> {
     let path = &settings.path;
     let builder = tokio_serial::new(path.to_string_lossy(), settings.baud)
@@ -86,6 +88,11 @@ pub fn open(settings: &SerialSettings) -> Result<SerialStream, SerialError> {
     port.clear(ClearBuffer::All)
         .map_err(|error| explain(settings, error))?;
     Ok(port)
+}
+
+/// Throws away what was received and not read yet.
+pub fn discard_received(port: &SerialStream) -> io::Result<()> {
+    port.clear(ClearBuffer::Input).map_err(io::Error::from)
 }
 
 fn explain(settings: &SerialSettings, error: tokio_serial::Error) -> SerialError {
