@@ -17,7 +17,7 @@ use self::reports::Reports;
 use super::address::Address;
 use super::card::{CardRead, FormattedCard, Keypad};
 use super::deframer::{Deframer, DeframerCounts};
-use super::frame::{Direction, Frame, Header, Sequence, Station, encode_frame};
+use super::frame::{Direction, Frame, HEADER_LEN, Header, Sequence, Station, encode_frame};
 use super::identity::Function;
 use super::reply::{LocalStatus, MAX_POINTS, NakCode, Points, Reply};
 use super::secure::{Nonces, OpenError};
@@ -233,10 +233,10 @@ impl PeripheralDevice {
             if frame.header.direction != Direction::Command || !is_ours {
                 continue;
             }
-            // Nobody sends behind a command before it is answered: with bytes behind it, this one
-            // was found late, and an answer would disturb what goes on now.
-            let is_last = bytes.is_empty();
-            if is_last {
+            // Nobody sends behind a command before it is answered: with a frame behind it, this one was
+            // found late, and an answer would disturb what goes on now. A byte or two may come from
+            // the panel's transceiver letting go of the line.
+            if bytes.len() < HEADER_LEN {
                 self.on_command(now, &frame);
             }
         }
@@ -347,3 +347,7 @@ fn set_point(points: &mut Points, at: usize, is_active: bool) -> bool {
     let state = u8::from(is_active);
     core::mem::replace(point, state) != state
 }
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

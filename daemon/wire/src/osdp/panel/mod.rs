@@ -346,7 +346,10 @@ impl ControlPanel {
                         let first_at = wait.first_byte_at.unwrap_or(now);
                         link.observe_latency(first_at.since_us(wait.sent_at));
                     }
-                    self.end_wait(now);
+                    // Where bytes take no time, on a pseudo-terminal, the line is still not used
+                    // faster than its baud rate allows.
+                    let earliest = wait.sent_at.plus_us(self.baud.bytes_us(frame.raw.len()));
+                    self.end_wait(now.max(earliest));
                     return;
                 }
             }
