@@ -1,6 +1,8 @@
 //! Control panel and readers on one simulated line.
 
 #[cfg(test)]
+mod arbitrary;
+#[cfg(test)]
 mod bus;
 #[cfg(test)]
 mod commands;

@@ -226,7 +226,7 @@ impl PeripheralDevice {
     }
 
     fn take_frames(&mut self, now: Mono, bytes: &mut &[u8]) {
-        let mut deframer = core::mem::take(&mut self.deframer);
+        let mut deframer = core::mem::replace(&mut self.deframer, Deframer::placeholder());
         while let Some(frame) = deframer.next_frame(bytes) {
             let is_ours = matches!(frame.header.station, Station::Broadcast)
                 || frame.header.station == Station::One(self.config.address);

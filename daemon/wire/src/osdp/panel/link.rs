@@ -3,9 +3,7 @@
 use std::collections::VecDeque;
 
 use super::config::{PdConfig, Security};
-use super::event::{
-    BusEvent, Channel, CommandOutcome, LinkEvent, OfflineReason, Presence, SecureChannelFailure,
-};
+use super::event::{BusEvent, Channel, CommandOutcome, LinkEvent, Presence, SecureChannelFailure};
 use super::handshake::{Handshake, KeyKind};
 use super::queue::{CommandQueue, Queued};
 use super::stats::PdStats;
@@ -22,24 +20,6 @@ use crate::osdp::reply::NakCode;
 use crate::osdp::secure::{Nonces, Scbk, Session};
 use crate::osdp::time::Mono;
 
-/// How many waits must end without a reply before a PD is offline.
-const OFFLINE_ATTEMPTS: u32 = 4;
-/// How long a PD must have been silent before it is offline.
-const OFFLINE_SILENCE_US: u64 = 300_000;
-/// The same for a PD that can be heard, but not understood.
-const OFFLINE_GARBLED_US: u64 = 2_000_000;
-/// How long a PD may answer nothing but BUSY.
-const OFFLINE_BUSY_US: u64 = 5_000_000;
-/// When a busy PD is asked again.
-const BUSY_PAUSE_US: u64 = 50_000;
-/// The rest before the second and later repetitions, for the neighbours' sake.
-const RETRY_PAUSE_US: u64 = 20_000;
-/// The rest between probes of an absent PD: doubled from the first to the last.
-const PROBE_PAUSE_US: core::ops::RangeInclusive<u64> = 100_000..=800_000;
-/// The rest after a failed handshake: doubled from the first to the last.
-const HANDSHAKE_PAUSE_US: core::ops::RangeInclusive<u64> = 250_000..=10_000_000;
-/// An absence after which the PD's quickness is no longer taken for granted.
-const FORGET_WINDOW_US: u64 = 120_000_000;
 /// How many queued commands may go out in a row before a POLL, so that cards are never shut out.
 const MAX_COMMANDS_IN_A_ROW: u8 = 3;
 
@@ -105,12 +85,12 @@ pub(crate) struct Link {
     pub(super) body: Vec<u8>,
     pub(super) attempts: u32,
     /// Not before this is it the link's turn.
-    not_before: Mono,
-    accepted_at: Mono,
-    heard_at: Option<Mono>,
+    pub(super) not_before: Mono,
+    pub(super) accepted_at: Mono,
+    pub(super) heard_at: Option<Mono>,
     pub(super) busy_since: Option<Mono>,
-    absent_since: Mono,
-    probes: u32,
+    pub(super) absent_since: Mono,
+    pub(super) probes: u32,
     /// The PD was heard outside its turn: its answers take longer than the probe waits.
     pub(super) is_heard_late: bool,
     pub(super) handshake_failures: u32,
@@ -118,7 +98,7 @@ pub(crate) struct Link {
     pub(super) refusal_told_at: Option<Mono>,
     pub(super) window: ReplyWindow,
     pub(super) stats: PdStats,
-    queue: CommandQueue,
+    pub(super) queue: CommandQueue,
     commands_in_a_row: u8,
     pub(super) id: PdId,
     pub(super) capabilities: Option<Capabilities>,
@@ -342,71 +322,9 @@ impl Link {
         }
     }
 
-    /// The wait ended without a reply that could be accepted.
-    pub(super) fn on_timeout(&mut self, now: Mono, events: &mut VecDeque<BusEvent>) {
-        self.stats.timeouts += 1;
-        self.attempts += 1;
-        if matches!(self.exchange, Some(Purpose::Probe)) {
-            self.on_probe_timeout(now, events);
-            return;
-        }
-        let silent_us = now.since_us(self.accepted_at);
-        let is_heard = self
-            .heard_at
-            .is_some_and(|at| now.since_us(at) < OFFLINE_SILENCE_US);
-        let patience_us = if is_heard {
-            OFFLINE_GARBLED_US
-        } else {
-            OFFLINE_SILENCE_US
-        };
-        if self.attempts >= OFFLINE_ATTEMPTS && silent_us >= patience_us {
-            self.go_offline(now, OfflineReason::NoReply, events);
-        } else {
-            let pause_us = if self.attempts > 1 { RETRY_PAUSE_US } else { 0 };
-            self.not_before = now.plus_us(pause_us);
-        }
-    }
-
-    fn on_probe_timeout(&mut self, now: Mono, events: &mut VecDeque<BusEvent>) {
-        self.exchange = None;
-        self.sequence = Sequence::START;
-        self.is_heard_late = false;
-        self.not_before = now.plus_us(doubled(&PROBE_PAUSE_US, self.probes));
-        self.probes += 1;
-        // It is not there: what failed before will be tried at once when it is back.
-        self.handshake_failures = 0;
-        if now.since_us(self.absent_since) > FORGET_WINDOW_US {
-            self.window.forget();
-        }
-        if self.told == Told::Nothing {
-            self.told = Told::Offline;
-            self.report(events, LinkEvent::Offline(OfflineReason::NoReply));
-        }
-    }
-
     /// Bytes came in this link's wait.
     pub(super) const fn on_bytes(&mut self, now: Mono) {
         self.heard_at = Some(now);
-    }
-
-    /// The PD is busy: the same frame again, later.
-    pub(super) fn on_busy(&mut self, now: Mono, events: &mut VecDeque<BusEvent>) {
-        self.stats.busy += 1;
-        let since = *self.busy_since.get_or_insert(now);
-        if now.since_us(since) >= OFFLINE_BUSY_US {
-            self.go_offline(now, OfflineReason::Busy, events);
-        } else {
-            self.not_before = now.plus_us(BUSY_PAUSE_US);
-        }
-    }
-
-    /// The PD could not read the command: the same frame again.
-    pub(super) fn on_unread(&mut self, now: Mono, events: &mut VecDeque<BusEvent>) {
-        self.attempts += 1;
-        let silent_us = now.since_us(self.accepted_at);
-        if self.attempts >= OFFLINE_ATTEMPTS && silent_us >= OFFLINE_GARBLED_US {
-            self.go_offline(now, OfflineReason::NoReply, events);
-        }
     }
 
     /// A reply was accepted: what it answers, with the sequence number moved on.
@@ -441,66 +359,6 @@ impl Link {
         }
     }
 
-    /// Starts all over: session, sequence and waiting commands are gone, and a probe is next.
-    pub(super) fn go_offline(
-        &mut self,
-        now: Mono,
-        reason: OfflineReason,
-        events: &mut VecDeque<BusEvent>,
-    ) {
-        if let Some(Purpose::Queued(queued)) = self.exchange.take() {
-            self.finish(&queued, CommandOutcome::Offline, events);
-        }
-        while let Some(queued) = self.queue.pop() {
-            self.finish(&queued, CommandOutcome::Offline, events);
-        }
-        self.stage = Stage::Absent;
-        self.session = None;
-        self.sequence = Sequence::START;
-        self.attempts = 0;
-        self.probes = 0;
-        self.busy_since = None;
-        self.absent_since = now;
-        self.not_before = now;
-        if self.told != Told::Offline {
-            let was_online = self.told == Told::Online;
-            self.stats.outages += u64::from(was_online);
-            self.told = Told::Offline;
-            self.report(events, LinkEvent::Offline(reason));
-        }
-    }
-
-    /// No Secure Channel this time; another try follows after a rest.
-    pub(super) fn fail_handshake(
-        &mut self,
-        now: Mono,
-        failure: SecureChannelFailure,
-        events: &mut VecDeque<BusEvent>,
-    ) {
-        self.exchange = None;
-        self.stage = Stage::Absent;
-        self.session = None;
-        self.sequence = Sequence::START;
-        self.not_before = now.plus_us(doubled(&HANDSHAKE_PAUSE_US, self.handshake_failures));
-        // A PD that restarts in the middle refuses once; only the second time is it worth telling.
-        let is_certain = failure != SecureChannelFailure::Refused || self.handshake_failures > 0;
-        self.handshake_failures += 1;
-        if is_certain {
-            self.tell_failure(failure, events);
-        }
-    }
-
-    pub(super) fn tell_failure(
-        &mut self,
-        failure: SecureChannelFailure,
-        events: &mut VecDeque<BusEvent>,
-    ) {
-        if self.failure_told != Some(failure) {
-            self.failure_told = Some(failure);
-            self.report(events, LinkEvent::SecureChannelFailed(failure));
-        }
-    }
-
     pub(super) fn finish(
         &self,
         queued: &Queued,
@@ -519,8 +377,4 @@ impl Link {
     pub(super) fn count_nak(&mut self, code: NakCode) {
         self.stats.count_nak(code);
     }
-}
-
-fn doubled(range: &core::ops::RangeInclusive<u64>, times: u32) -> u64 {
-    (range.start() << times.min(16)).min(*range.end())
 }

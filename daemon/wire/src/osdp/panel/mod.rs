@@ -4,6 +4,8 @@ mod config;
 mod event;
 mod handshake;
 mod link;
+mod outage;
+mod permit;
 mod queue;
 mod replies;
 mod stats;
@@ -21,13 +23,13 @@ pub use queue::MAX_QUEUED_COMMANDS;
 pub use stats::PdStats;
 
 use self::link::Link;
+use self::permit::permit;
 use self::queue::{Put, Queued};
 use self::replies::Heard;
 use super::address::Address;
 use super::command::Command;
 use super::deframer::{Deframer, DeframerCounts};
-use super::frame::{HEADER_LEN, MAC_LEN, MARK, MAX_FRAME, Station};
-use super::identity::Function;
+use super::frame::{MARK, MAX_FRAME, Station};
 use super::secure::Nonces;
 use super::time::{Baud, Mono};
 
@@ -417,55 +419,4 @@ impl ControlPanel {
                     .is_some_and(|link| self.due_at(link, any_present) <= now)
             })
     }
-}
-
-/// Whether `command` may be queued for `link`.
-fn permit(link: &Link, command: &Command) -> Result<(), SendError> {
-    let address = link.address;
-    command.validate()?;
-    match command {
-        Command::Poll | Command::Challenge(_) | Command::ServerCryptogram(_) => {
-            return Err(SendError::Reserved(command.name()));
-        }
-        Command::KeySet(_) if !link.is_secure() => {
-            return Err(SendError::NeedsSecureChannel(address));
-        }
-        Command::KeySet(key) if key.is_weak() => return Err(SendError::WeakKey),
-        _ => {}
-    }
-    let Some(presence) = link.presence() else {
-        return Err(SendError::Offline(address));
-    };
-    let Some(capabilities) = presence.capabilities else {
-        return Ok(());
-    };
-    if let Some(function) = needed_function(command).filter(|function| !capabilities.has(*function))
-    {
-        return Err(SendError::Unsupported { address, function });
-    }
-    let mut body = Vec::new();
-    command.encode(&mut body)?;
-    // The worst case: encrypted, padded, with MAC and CRC.
-    let found = HEADER_LEN + 2 + 1 + body.len().next_multiple_of(16) + MAC_LEN + 2;
-    let allowed = capabilities.receive_buffer().min(MAX_FRAME);
-    if found > allowed {
-        return Err(SendError::TooLong {
-            command: command.name(),
-            found,
-            allowed,
-        });
-    }
-    Ok(())
-}
-
-const fn needed_function(command: &Command) -> Option<Function> {
-    Some(match command {
-        Command::InputStatus => Function::ContactStatus,
-        Command::OutputStatus | Command::Output(_) => Function::OutputControl,
-        Command::Led(_) => Function::Led,
-        Command::Buzzer(_) => Function::Buzzer,
-        Command::Text(_) => Function::Text,
-        Command::KeySet(_) => Function::Security,
-        _ => return None,
-    })
 }
