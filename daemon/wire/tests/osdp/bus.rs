@@ -70,6 +70,8 @@ pub(crate) struct Bus {
     pub(crate) readers: Vec<Reader>,
     pub(crate) noise: Noise,
     pub(crate) dice: Dice,
+    /// One reply in 20 leaves this much later.
+    pub(crate) lag_us: u64,
     /// What the panel has reported, with the time.
     pub(crate) reported: Vec<(u64, BusEvent)>,
     /// Every byte that was sent, by whom.
@@ -141,6 +143,7 @@ impl Bus {
             readers,
             noise: Noise::default(),
             dice,
+            lag_us: 0,
             reported: Vec::new(),
             wire: Vec::new(),
             keeps_wire: false,
@@ -321,7 +324,8 @@ impl Bus {
         if self.keeps_wire {
             self.wire.extend_from_slice(bytes);
         }
-        let mut at = self.now;
+        let is_late = self.lag_us > 0 && from != Station::Panel && self.dice.roll(20) == 0;
+        let mut at = self.now + if is_late { self.lag_us } else { 0 };
         self.sending
             .insert(from, (at, at + self.byte_us * bytes.len() as u64));
         for byte in bytes {

@@ -83,3 +83,26 @@ fn a_reader_that_restarts_unseen_is_back_at_once() {
     );
     assert_eq!(bus.panel.stats(address(1)).unwrap().outages, 0);
 }
+
+#[test]
+fn a_reader_that_lags_now_and_then_stays_online() {
+    for lag_us in [15_000, 30_000, 60_000, 120_000, 180_000] {
+        let mut bus = Bus::secure(2, Baud::B115200, 6);
+        bus.run_while(2_000_000, |bus| !bus.all_online());
+        bus.lag_us = lag_us;
+        for _ in 0..100 {
+            bus.show(0);
+            bus.run_for(150_000);
+        }
+        bus.lag_us = 0;
+        bus.run_for(500_000);
+        let stats = bus.panel.stats(address(0)).unwrap();
+        println!(
+            "lag {lag_us} us: {} polls, {} retries, {} bad sequences",
+            stats.polls, stats.retries, stats.bad_sequences
+        );
+        assert_eq!(stats.outages, 0, "lag {lag_us}: {stats:?}");
+        assert_eq!(bus.cards_of(0).len(), 100);
+        assert!(stats.retries * 5 < stats.polls, "lag {lag_us}: {stats:?}");
+    }
+}

@@ -72,6 +72,11 @@ fn who_comes_to_terms_with_whom() {
     );
     check(
         &Security::Install(key(0)),
+        &Device::Required(key(1)),
+        Err(KeyMismatch),
+    );
+    check(
+        &Security::Install(key(0)),
         &Device::Required(key(0)),
         Ok(Channel::Secure),
     );

@@ -109,6 +109,11 @@ impl Link {
         self.stage = match tried {
             KeyKind::Own if self.candidate.is_some() => Stage::Challenge(KeyKind::Candidate),
             KeyKind::Own | KeyKind::Candidate if may_install => Stage::Challenge(KeyKind::Default),
+            // The reader has a key, then, and not the one to be installed.
+            KeyKind::Default if failure == SecureChannelFailure::Refused => {
+                let failure = SecureChannelFailure::KeyMismatch;
+                return self.fail_handshake(now, failure, events);
+            }
             _ => return self.fail_handshake(now, failure, events),
         };
     }

@@ -108,7 +108,13 @@ impl Link {
         self.probes = 0;
         self.busy_since = None;
         self.absent_since = now;
-        self.not_before = now;
+        // At once after a working link; a PD that falls from one restart into the next has to wait.
+        let is_relapse = self.told == Told::Offline;
+        self.not_before = now.plus_us(if is_relapse {
+            *PROBE_PAUSE_US.start()
+        } else {
+            0
+        });
         if self.told != Told::Offline {
             let was_online = self.told == Told::Online;
             self.stats.outages += u64::from(was_online);

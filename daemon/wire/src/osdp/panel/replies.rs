@@ -73,8 +73,9 @@ impl Link {
         events: &mut VecDeque<BusEvent>,
     ) -> Heard {
         if frame.header.sequence != self.sequence {
+            // A late answer to a command that was repeated; the one to this command is still to come.
             self.stats.bad_sequences += 1;
-            return Heard::Garbled;
+            return Heard::Nothing;
         }
         let Some(session) = &mut self.session else {
             return Heard::Nothing;
@@ -181,8 +182,9 @@ impl Link {
             return Heard::Complete;
         }
         if frame.header.sequence != self.sequence {
+            // A late answer to a command that was repeated; the one to this command is still to come.
             self.stats.bad_sequences += 1;
-            return Heard::Garbled;
+            return Heard::Nothing;
         }
         if let Some(Reply::Nak(NakCode::BadCheck)) = nak {
             self.count_nak(NakCode::BadCheck);
