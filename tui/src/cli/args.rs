@@ -1,0 +1,516 @@
+//! What the command line accepts.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::Shell;
+use doorward_core::card::{CardBits, CardNumber};
+use doorward_core::model::{CredentialState, UserState};
+
+use super::parse;
+
+/// Where the daemon listens unless told otherwise.
+pub const DEFAULT_SOCKET: &str = "/run/doorward/api.sock";
+
+/// The console and the command line of the Doorward access-control appliance.
+///
+/// Without a command it is the console: live doors, passages, users. With a command it does one
+/// thing and ends.
+#[derive(Debug, Parser)]
+#[command(
+    name = "doorward",
+    version,
+    propagate_version = true,
+    max_term_width = 100,
+    after_long_help = AFTER_HELP
+)]
+pub struct Cli {
+    /// Where the daemon listens.
+    #[arg(
+        long,
+        global = true,
+        value_name = "PATH",
+        env = "DOORWARD_SOCKET",
+        default_value = DEFAULT_SOCKET,
+        value_hint = ValueHint::FilePath
+    )]
+    pub socket: PathBuf,
+
+    /// Print JSON: one object, or one object a line when following.
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// What to do; none starts the console.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+const AFTER_HELP: &str = "\
+Names:
+  Doors, users, keys and schedules are named by their number, their name, or the beginning of
+  their name where only one fits. `#12` is always a number. Users may be named by e-mail.
+
+Times:
+  RFC 3339 (`2026-03-29T08:00:00+02:00`), or local (`2026-03-29 08:00`, `2026-03-29`, `08:00`
+  for today, `now`). Local means the door's time zone where a door is named, otherwise this
+  machine's.
+
+Exit codes:
+   0  done
+  64  the command line is wrong
+  65  what was given is wrong: an unknown or ambiguous name, a value that is refused
+  69  the daemon or the door cannot be reached
+  70  the daemon failed
+  74  writing the answer failed
+  75  the daemon is too busy; try again
+  76  the daemon answered something that is not understood
+  77  not permitted
+
+Examples:
+  doorward                               the console
+  doorward status                        what is well and what is not
+  doorward events --follow               passages as they happen
+  doorward unlock 'Main entrance'        unlock once
+  doorward why 'Anna Berg' lab --at 07:55
+  doorward users --json | jq '.users[].email'";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+#[command(disable_help_subcommand = true)]
+pub enum Command {
+    /// Show whether the appliance is well: doors, storage, uplink, clock, alarms.
+    Status,
+    /// List doors, or show one with its live state and wiring.
+    #[command(
+        alias = "door",
+        after_help = "Examples:\n  doorward doors\n  doorward doors show main"
+    )]
+    Doors {
+        /// What about them; none lists.
+        #[command(subcommand)]
+        action: Option<DoorsAction>,
+    },
+    /// List, show, add, change and remove users.
+    #[command(
+        alias = "user",
+        after_help = "Examples:\n  doorward users list --filter berg\n  doorward users add --first Anna --last Berg --email anna@example.org\n  doorward users edit anna@example.org --state inactive"
+    )]
+    Users {
+        /// What about them; none lists.
+        #[command(subcommand)]
+        action: Option<UsersAction>,
+    },
+    /// List, show and make keys; give them to users and take them back.
+    #[command(
+        alias = "key",
+        after_help = "Examples:\n  doorward keys add Staff --door main --door lab --schedule office\n  doorward keys grant Staff 'Anna Berg' --until 2026-12-31\n  doorward keys revoke Staff 'Anna Berg'"
+    )]
+    Keys {
+        /// What about them; none lists.
+        #[command(subcommand)]
+        action: Option<KeysAction>,
+    },
+    /// List, add, change and remove credentials: cards and phones.
+    #[command(
+        alias = "credential",
+        after_help = "Examples:\n  doorward credentials list --user 'Anna Berg'\n  doorward credentials add --user 'Anna Berg' --card 'H10301 123-45678'\n  doorward credentials edit 17 --state inactive"
+    )]
+    Credentials {
+        /// What about them; none lists.
+        #[command(subcommand)]
+        action: Option<CredentialsAction>,
+    },
+    /// List, show, add and remove schedules.
+    #[command(
+        alias = "schedule",
+        after_help = "Examples:\n  doorward schedules add Office --time-zone Europe/Stockholm --weekly 'mon-fri 07:00-18:00'\n  doorward schedules add Night --time-zone Europe/Stockholm --weekly 'daily 22:00-06:00'"
+    )]
+    Schedules {
+        /// What about them; none lists.
+        #[command(subcommand)]
+        action: Option<SchedulesAction>,
+    },
+    /// Show the passage log, oldest first; follow it as it grows.
+    #[command(
+        alias = "log",
+        after_help = "Examples:\n  doorward events --limit 20\n  doorward events --follow --door main\n  doorward events --after 1041 --json"
+    )]
+    Events(EventsArgs),
+    /// Unlock a door once, for its unlock time.
+    #[command(after_help = "Example:\n  doorward unlock 'Main entrance'")]
+    Unlock {
+        /// Which door.
+        door: String,
+    },
+    /// Explain why a user can or cannot open a door, step by step.
+    #[command(
+        after_help = "Examples:\n  doorward why 'Anna Berg' lab\n  doorward why anna@example.org lab --at '2026-03-29 07:55'"
+    )]
+    Why {
+        /// Which user.
+        user: String,
+        /// Which door.
+        door: String,
+        /// At what time; the door's local time unless it has an offset.
+        #[arg(long, value_name = "TIME", default_value = "now")]
+        at: String,
+    },
+    /// Print shell completions.
+    #[command(
+        after_help = "Example:\n  doorward completions bash > /usr/share/bash-completion/completions/doorward"
+    )]
+    Completions {
+        /// For which shell.
+        shell: Shell,
+    },
+    /// Print the man page, or write the pages of all commands into a folder.
+    #[command(
+        after_help = "Examples:\n  doorward man | man -l -\n  doorward man --dir /usr/share/man/man1"
+    )]
+    Man {
+        /// The folder; it must exist.
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        dir: Option<PathBuf>,
+    },
+}
+
+/// What about doors.
+#[derive(Debug, Subcommand)]
+#[command(disable_help_subcommand = true)]
+pub enum DoorsAction {
+    /// List all doors with their live state.
+    #[command(alias = "ls")]
+    List,
+    /// Show one door.
+    Show {
+        /// Which door.
+        door: String,
+    },
+}
+
+/// What about users.
+#[derive(Debug, Subcommand)]
+#[command(disable_help_subcommand = true)]
+pub enum UsersAction {
+    /// List users.
+    #[command(alias = "ls")]
+    List {
+        /// Only those with this text in name, e-mail or department.
+        #[arg(long, value_name = "TEXT")]
+        filter: Option<String>,
+        /// Only those in this state.
+        #[arg(long, value_enum)]
+        state: Option<UserStateArg>,
+    },
+    /// Show one user with keys and credentials.
+    Show {
+        /// Which user.
+        user: String,
+    },
+    /// Add a user; prints the new number.
+    Add(UserFields),
+    /// Change a user; what is not given stays.
+    Edit {
+        /// Which user.
+        user: String,
+        /// What to change.
+        #[command(flatten)]
+        fields: UserFields,
+    },
+    /// Remove a user: keys are taken away and cards no longer open; log rows stay.
+    #[command(alias = "rm")]
+    Remove {
+        /// Which user.
+        user: String,
+        /// Do not ask.
+        #[arg(long, short)]
+        yes: bool,
+    },
+}
+
+/// The fields of a user.
+#[derive(Debug, Args)]
+pub struct UserFields {
+    /// First name.
+    #[arg(long, value_name = "NAME")]
+    pub first: Option<String>,
+    /// Last name.
+    #[arg(long, value_name = "NAME")]
+    pub last: Option<String>,
+    /// E-mail, unique; an empty one takes it away.
+    #[arg(long, value_name = "ADDRESS", value_hint = ValueHint::EmailAddress)]
+    pub email: Option<String>,
+    /// Department.
+    #[arg(long, value_name = "TEXT")]
+    pub department: Option<String>,
+    /// Where the user stands; only active users can open doors.
+    #[arg(long, value_enum)]
+    pub state: Option<UserStateArg>,
+    /// Whether doors give this user the extended unlock time.
+    #[arg(long, value_name = "BOOL")]
+    pub extended_unlock: Option<bool>,
+}
+
+/// What about keys.
+#[derive(Debug, Subcommand)]
+#[command(disable_help_subcommand = true)]
+pub enum KeysAction {
+    /// List keys.
+    #[command(alias = "ls")]
+    List,
+    /// Show one key with its doors and holders.
+    Show {
+        /// Which key.
+        key: String,
+    },
+    /// Make a key; prints the new number.
+    Add {
+        /// Its name.
+        name: String,
+        /// A door it opens; give it once for each.
+        #[arg(long = "door", value_name = "DOOR", required = true)]
+        doors: Vec<String>,
+        /// When it opens; always unless given.
+        #[arg(long, value_name = "SCHEDULE")]
+        schedule: Option<String>,
+        /// The common window of all holders begins.
+        #[arg(long, value_name = "TIME")]
+        from: Option<String>,
+        /// The common window of all holders ends.
+        #[arg(long, value_name = "TIME")]
+        until: Option<String>,
+    },
+    /// Give a key to users, for good or for a time.
+    Grant {
+        /// Which key.
+        key: String,
+        /// Which users.
+        #[arg(required = true)]
+        users: Vec<String>,
+        /// Valid from this time; at once unless given.
+        #[arg(long, value_name = "TIME")]
+        from: Option<String>,
+        /// Valid until this time; without end unless given.
+        #[arg(long, value_name = "TIME")]
+        until: Option<String>,
+    },
+    /// Take a key back from users.
+    Revoke {
+        /// Which key.
+        key: String,
+        /// Which users.
+        #[arg(required = true)]
+        users: Vec<String>,
+    },
+    /// Block a key for a while: holders keep it, doors deny.
+    Block {
+        /// Which key.
+        key: String,
+        /// Why; shown to operators.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        /// In force again from this time; until unblocked unless given.
+        #[arg(long, value_name = "TIME")]
+        until: Option<String>,
+    },
+    /// Lift a block.
+    Unblock {
+        /// Which key.
+        key: String,
+    },
+    /// Remove a key; its holders lose it.
+    #[command(alias = "rm")]
+    Remove {
+        /// Which key.
+        key: String,
+        /// Do not ask.
+        #[arg(long, short)]
+        yes: bool,
+    },
+}
+
+/// What about credentials.
+#[derive(Debug, Subcommand)]
+#[command(disable_help_subcommand = true)]
+pub enum CredentialsAction {
+    /// List credentials.
+    #[command(alias = "ls")]
+    List {
+        /// Only this user's.
+        #[arg(long, value_name = "USER")]
+        user: Option<String>,
+    },
+    /// Add a card or a phone; prints the new number.
+    Add {
+        /// Who holds it; a spare unless given.
+        #[arg(long, value_name = "USER")]
+        user: Option<String>,
+        /// What the reader sends.
+        #[command(flatten)]
+        data: CredentialDataArgs,
+        /// Where it stands.
+        #[arg(long, value_enum, default_value_t = CredentialStateArg::Active)]
+        state: CredentialStateArg,
+        /// Valid from this time.
+        #[arg(long, value_name = "TIME")]
+        from: Option<String>,
+        /// Expires at this time.
+        #[arg(long, value_name = "TIME")]
+        until: Option<String>,
+        /// What is printed on it, or any note.
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        label: String,
+    },
+    /// Change a credential; what is not given stays.
+    Edit {
+        /// Its number.
+        #[arg(value_parser = parse::id)]
+        credential: u32,
+        /// Who holds it from now on.
+        #[arg(long, value_name = "USER", conflicts_with = "spare")]
+        user: Option<String>,
+        /// Nobody holds it from now on.
+        #[arg(long)]
+        spare: bool,
+        /// Where it stands; `inactive` for a lost card.
+        #[arg(long, value_enum)]
+        state: Option<CredentialStateArg>,
+        /// Expires at this time.
+        #[arg(long, value_name = "TIME")]
+        until: Option<String>,
+        /// What is printed on it, or any note.
+        #[arg(long, value_name = "TEXT")]
+        label: Option<String>,
+    },
+    /// Remove a credential from the table.
+    #[command(alias = "rm")]
+    Remove {
+        /// Its number.
+        #[arg(value_parser = parse::id)]
+        credential: u32,
+        /// Do not ask.
+        #[arg(long, short)]
+        yes: bool,
+    },
+}
+
+/// What the reader sends: exactly one of these.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct CredentialDataArgs {
+    /// A card by its number: `FORMAT FACILITY-NUMBER` or `FORMAT NUMBER`.
+    #[arg(long, value_name = "NUMBER", value_parser = parse::card_number)]
+    pub card: Option<CardNumber>,
+    /// A phone by the card number that its reader shows.
+    #[arg(long, value_name = "NUMBER", value_parser = parse::card_number)]
+    pub phone: Option<CardNumber>,
+    /// A card by its bits, as an unknown card's event tells them.
+    #[arg(long, value_name = "BITS")]
+    pub bits: Option<CardBits>,
+}
+
+/// What about schedules.
+#[derive(Debug, Subcommand)]
+#[command(disable_help_subcommand = true)]
+pub enum SchedulesAction {
+    /// List schedules.
+    #[command(alias = "ls")]
+    List,
+    /// Show one schedule.
+    Show {
+        /// Which schedule.
+        schedule: String,
+    },
+    /// Make a schedule; prints the new number.
+    Add {
+        /// Its name.
+        name: String,
+        /// IANA time zone, such as `Europe/Stockholm`.
+        #[arg(long, value_name = "ZONE")]
+        time_zone: String,
+        /// Days and hours, such as `mon-fri 07:00-18:00`, `sat,sun 10:00-16:00` or
+        /// `daily 22:00-06:00`; give it once for each.
+        #[arg(long, value_name = "HOURS", required = true, value_parser = parse::weekly)]
+        weekly: Vec<parse::Weekly>,
+    },
+    /// Remove a schedule that no key uses.
+    #[command(alias = "rm")]
+    Remove {
+        /// Which schedule.
+        schedule: String,
+        /// Do not ask.
+        #[arg(long, short)]
+        yes: bool,
+    },
+}
+
+/// Which rows of the passage log.
+#[derive(Debug, Args)]
+pub struct EventsArgs {
+    /// Go on with new events as they happen, until interrupted.
+    #[arg(long, short)]
+    pub follow: bool,
+    /// Only events with a higher number than this; the newest ones unless given.
+    #[arg(long, value_name = "NUMBER")]
+    pub after: Option<u64>,
+    /// At most so many events before following.
+    #[arg(long, value_name = "COUNT", default_value_t = 50)]
+    pub limit: u32,
+    /// Only events at this door.
+    #[arg(long, value_name = "DOOR")]
+    pub door: Option<String>,
+    /// Only events of this user.
+    #[arg(long, value_name = "USER")]
+    pub user: Option<String>,
+}
+
+/// Where a user stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum UserStateArg {
+    /// An invitation is out.
+    Invited,
+    /// In force.
+    Active,
+    /// Switched off.
+    Inactive,
+    /// Switched off with a reason; keeps cards and keys.
+    Suspended,
+    /// Gone; log rows stay.
+    Removed,
+}
+
+impl From<UserStateArg> for UserState {
+    fn from(state: UserStateArg) -> Self {
+        match state {
+            UserStateArg::Invited => Self::Invited,
+            UserStateArg::Active => Self::Active,
+            UserStateArg::Inactive => Self::Inactive,
+            UserStateArg::Suspended => Self::Suspended,
+            UserStateArg::Removed => Self::Removed,
+        }
+    }
+}
+
+/// Where a credential stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CredentialStateArg {
+    /// Made, not yet handed over.
+    Pending,
+    /// In force.
+    Active,
+    /// Lost or put aside.
+    Inactive,
+    /// Taken back.
+    Removed,
+}
+
+impl From<CredentialStateArg> for CredentialState {
+    fn from(state: CredentialStateArg) -> Self {
+        match state {
+            CredentialStateArg::Pending => Self::Pending,
+            CredentialStateArg::Active => Self::Active,
+            CredentialStateArg::Inactive => Self::Inactive,
+            CredentialStateArg::Removed => Self::Removed,
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! The command line.
+
+pub mod args;
+mod context;
+mod credentials;
+mod doors;
+mod events;
+pub mod failure;
+mod keys;
+mod names;
+mod pages;
+pub mod parse;
+mod schedules;
+mod status;
+pub mod table;
+pub mod time;
+mod users;
+mod why;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+use context::Context;
+pub(crate) use context::with_cause;
+pub(crate) use credentials::in_words as credential_in_words;
+pub(crate) use doors::settings;
+use failure::{Exit, Failure};
+pub(crate) use users::validity;
+
+/// Reads the command line, does what it says, and returns the process's exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are printed this way too. Nobody can be told if even this fails.
+            let _ = error.print();
+            let usage = error.use_stderr();
+            return if usage {
+                Exit::Usage.into()
+            } else {
+                ExitCode::SUCCESS
+            };
+        }
+    };
+    match run(cli) {
+        Ok(()) | Err(Failure::ReaderGone) => ExitCode::SUCCESS,
+        Err(Failure::Said { exit, message }) => {
+            let _ = writeln!(io::stderr(), "doorward: {message}");
+            exit.into()
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Failure> {
+    let Some(command) = cli.command else {
+        return crate::console::run(cli.socket);
+    };
+    match command {
+        Command::Completions { shell } => pages::completions(shell),
+        Command::Man { dir } => pages::man(dir.as_deref()),
+        command => {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .map_err(|error| {
+                    Failure::said(Exit::Software, format_args!("cannot start: {error}"))
+                })?;
+            let mut context = Context::new(cli.socket, cli.json);
+            runtime.block_on(call(&mut context, command))?;
+            Ok(context.out.flush()?)
+        }
+    }
+}
+
+async fn call(context: &mut Context, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Status => status::show(context).await,
+        Command::Doors { action } => doors::run(context, action).await,
+        Command::Users { action } => users::run(context, action).await,
+        Command::Keys { action } => keys::run(context, action).await,
+        Command::Credentials { action } => credentials::run(context, action).await,
+        Command::Schedules { action } => schedules::run(context, action).await,
+        Command::Events(args) => events::run(context, args).await,
+        Command::Unlock { door } => doors::unlock(context, &door).await,
+        Command::Why { user, door, at } => why::run(context, &user, &door, &at).await,
+        // Printed without the daemon, before a runtime is started.
+        Command::Completions { .. } | Command::Man { .. } => Ok(()),
+    }
+}

@@ -1,0 +1,358 @@
+//! `doorward users`
+
+use std::io::{self, Write};
+
+use doorward_api::{ListQuery, PAGE_MAX};
+use doorward_core::ids::UserId;
+use doorward_core::model::{
+    Change, Credential, CredentialState, Door, Grant, Key, Record, RecordRef, User, UserState,
+};
+use jiff::tz::TimeZone;
+use serde_json::json;
+
+use super::args::{UserFields, UserStateArg, UsersAction};
+use super::context::Context;
+use super::failure::Failure;
+use super::table::{Fields, Table};
+use super::{credentials, names, time};
+use crate::text;
+
+pub(super) async fn run(context: &mut Context, action: Option<UsersAction>) -> Result<(), Failure> {
+    let list_all = UsersAction::List {
+        filter: None,
+        state: None,
+    };
+    match action.unwrap_or(list_all) {
+        UsersAction::List { filter, state } => list(context, filter.as_deref(), state).await,
+        UsersAction::Show { user } => show(context, &user).await,
+        UsersAction::Add(fields) => add(context, fields).await,
+        UsersAction::Edit { user, fields } => edit(context, &user, fields).await,
+        UsersAction::Remove { user, yes } => remove(context, &user, yes).await,
+    }
+}
+
+async fn list(
+    context: &mut Context,
+    filter: Option<&str>,
+    state: Option<UserStateArg>,
+) -> Result<(), Failure> {
+    let state = state.map(UserState::from);
+    let mut users = context.client.list_all::<User>().await?;
+    users.retain(|user| state.is_none_or(|state| user.state == state) && fits(user, filter));
+    if context.json {
+        return context.print_json(&json!({ "users": users }));
+    }
+    Ok(write_list(&mut context.out, &users)?)
+}
+
+/// Whether every word of the filter is in name, e-mail or department, in any case.
+fn fits(user: &User, filter: Option<&str>) -> bool {
+    let Some(filter) = filter else { return true };
+    let email = user.email.as_deref().unwrap_or_default();
+    let text = format!("{}\n{email}\n{}", user.full_name(), user.department).to_lowercase();
+    filter
+        .to_lowercase()
+        .split_whitespace()
+        .all(|word| text.contains(word))
+}
+
+async fn show(context: &mut Context, name: &str) -> Result<(), Failure> {
+    let user: User = names::find(&context.client, name).await?;
+    let whole = Whole::load(context, user).await?;
+    if context.json {
+        let keys: Vec<_> = whole
+            .keys
+            .iter()
+            .map(|(grant, key)| json!({ "grant": grant, "key": key }))
+            .collect();
+        return context.print_json(&json!({
+            "user": whole.user,
+            "keys": keys,
+            "credentials": whole.credentials,
+            "doors": whole.doors,
+        }));
+    }
+    Ok(write_user(&mut context.out, &whole, &context.zone)?)
+}
+
+/// A user with all that hangs on them.
+struct Whole {
+    user: User,
+    keys: Vec<(Grant, Key)>,
+    credentials: Vec<Credential>,
+    doors: Vec<Door>,
+}
+
+impl Whole {
+    async fn load(context: &Context, user: User) -> Result<Self, Failure> {
+        let most = ListQuery {
+            limit: Some(PAGE_MAX),
+            ..ListQuery::default()
+        };
+        let client = &context.client;
+        let mut keys = Vec::new();
+        for grant in client.user_keys(user.id, &most).await?.items {
+            let key = client.record::<Key>(grant.key).await?;
+            keys.push((grant, key));
+        }
+        let credentials = client.user_credentials(user.id, &most).await?.items;
+        let doors = client.user_doors(user.id, &most).await?.items;
+        Ok(Self {
+            user,
+            keys,
+            credentials,
+            doors: doors.into_iter().map(|row| row.door).collect(),
+        })
+    }
+}
+
+async fn add(context: &mut Context, fields: UserFields) -> Result<(), Failure> {
+    if fields.first.is_none() && fields.last.is_none() {
+        return Err(Failure::usage(
+            "a user needs a name: give `--first`, `--last` or both",
+        ));
+    }
+    let mut user = User {
+        id: UserId(0),
+        first_name: String::new(),
+        last_name: String::new(),
+        email: None,
+        department: String::new(),
+        state: UserState::Active,
+        extended_unlock: false,
+    };
+    set(&mut user, &fields);
+    let saved = context.client.create(&user).await?;
+    if context.json {
+        return context.print_json(&saved);
+    }
+    let user = saved.record;
+    context.print(format_args!("{} is user #{}", user.full_name(), user.id))
+}
+
+async fn edit(context: &mut Context, name: &str, fields: UserFields) -> Result<(), Failure> {
+    let nothing = fields.first.is_none()
+        && fields.last.is_none()
+        && fields.email.is_none()
+        && fields.department.is_none()
+        && fields.state.is_none()
+        && fields.extended_unlock.is_none();
+    if nothing {
+        return Err(Failure::usage(
+            "nothing to change was given; see `doorward users edit --help`",
+        ));
+    }
+    let user: User = names::find(&context.client, name).await?;
+    let saved = context
+        .edit::<User>(user.id, |user| set(user, &fields))
+        .await?;
+    if context.json {
+        return context.print_json(&saved);
+    }
+    let user = saved.record;
+    context.print(format_args!(
+        "{} (#{}) is changed, {}",
+        user.full_name(),
+        user.id,
+        text::user_state(user.state)
+    ))
+}
+
+fn set(user: &mut User, fields: &UserFields) {
+    let copy = |field: &mut String, given: &Option<String>| {
+        if let Some(given) = given {
+            field.clone_from(given);
+        }
+    };
+    copy(&mut user.first_name, &fields.first);
+    copy(&mut user.last_name, &fields.last);
+    copy(&mut user.department, &fields.department);
+    if let Some(email) = &fields.email {
+        user.email = Some(email.clone()).filter(|email| !email.is_empty());
+    }
+    if let Some(state) = fields.state {
+        user.state = state.into();
+    }
+    if let Some(extended) = fields.extended_unlock {
+        user.extended_unlock = extended;
+    }
+}
+
+async fn remove(context: &mut Context, name: &str, yes: bool) -> Result<(), Failure> {
+    let revision = context.client.status().await?.revision;
+    let user: User = names::find(&context.client, name).await?;
+    let whole = Whole::load(context, user).await?;
+    let question = format!(
+        "Remove {} (#{})? {} and {} stop opening doors at once; the log stays.",
+        whole.user.full_name(),
+        whole.user.id,
+        text::count(whole.keys.len(), "key"),
+        text::count(whole.credentials.len(), "credential"),
+    );
+    context.confirm(&question, yes)?;
+    let name = whole.user.full_name();
+    // Under the revision that was shown: whoever changed the user meanwhile is not overruled.
+    let applied = context.apply(removal(whole), Some(revision)).await?;
+    if context.json {
+        return context.print_json(&applied);
+    }
+    context.print(format_args!("{name} is removed"))
+}
+
+/// One change that takes all keys, takes the credentials back and marks the user as removed. The
+/// record stays, so that the log still knows the name.
+fn removal(whole: Whole) -> Vec<Change> {
+    let mut user = whole.user;
+    user.state = UserState::Removed;
+    let grants = whole.keys.into_iter().map(|(grant, _)| {
+        Change::Remove(RecordRef::Grant {
+            user: grant.user,
+            key: grant.key,
+        })
+    });
+    let credentials = whole.credentials.into_iter().map(|mut credential| {
+        credential.state = CredentialState::Removed;
+        Change::Put(Record::Credential(credential))
+    });
+    grants
+        .chain(credentials)
+        .chain([Change::Put(Record::User(user))])
+        .collect()
+}
+
+fn write_list(out: &mut dyn Write, users: &[User]) -> io::Result<()> {
+    if users.is_empty() {
+        return writeln!(out, "no users");
+    }
+    let mut table = Table::new(&["ID", "NAME", "STATE", "E-MAIL", "DEPARTMENT"]);
+    for user in users {
+        table.row(&[
+            user.id.to_string(),
+            user.full_name(),
+            text::user_state(user.state).to_owned(),
+            user.email.clone().unwrap_or_default(),
+            user.department.clone(),
+        ]);
+    }
+    table.write(out)
+}
+
+fn write_user(out: &mut dyn Write, whole: &Whole, zone: &TimeZone) -> io::Result<()> {
+    let user = &whole.user;
+    let mut fields = Fields::default();
+    fields.add("User", format!("{} (#{})", user.full_name(), user.id));
+    fields.add("State", text::user_state(user.state));
+    fields.add("E-mail", user.email.as_deref().unwrap_or(text::NONE));
+    let department = Some(user.department.as_str()).filter(|text| !text.is_empty());
+    fields.add("Department", department.unwrap_or(text::NONE));
+    fields.add(
+        "Unlock time",
+        if user.extended_unlock {
+            "extended"
+        } else {
+            "normal"
+        },
+    );
+    let keys: Vec<String> = whole
+        .keys
+        .iter()
+        .map(|(grant, key)| format!("{} (#{}), {}", key.name, key.id, validity(grant, key, zone)))
+        .collect();
+    fields.add_all("Keys", &keys);
+    let shown: Vec<String> = whole
+        .credentials
+        .iter()
+        .map(|credential| credentials::in_words(credential, zone))
+        .collect();
+    fields.add_all("Credentials", &shown);
+    let doors: Vec<String> = whole.doors.iter().map(|door| door.name.clone()).collect();
+    fields.add_all("Doors", &doors);
+    fields.write(out)
+}
+
+/// When a grant opens, as far as its own intervals, the key's window and a block say.
+pub(crate) fn validity(grant: &Grant, key: &Key, zone: &TimeZone) -> String {
+    if let Some(block) = &key.blocked {
+        return format!("BLOCKED: {}", block.reason);
+    }
+    match (&key.window, grant.intervals.as_slice()) {
+        (Some(window), _) => time::interval(window.from, window.until, zone),
+        (None, []) => text::ALWAYS.to_owned(),
+        (None, intervals) => intervals
+            .iter()
+            .map(|interval| time::interval(interval.from, interval.until, zone))
+            .collect::<Vec<_>>()
+            .join("; "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::console::sample;
+
+    #[test]
+    fn a_list_of_users() {
+        let mut out = Vec::new();
+        write_list(&mut out, &sample::users()).unwrap();
+        insta::assert_snapshot!(String::from_utf8(out).unwrap());
+    }
+
+    fn whole() -> Whole {
+        let detail = sample::user_detail();
+        Whole {
+            user: detail.user,
+            keys: detail
+                .keys
+                .into_iter()
+                .filter_map(|(grant, key)| Some((grant, key?)))
+                .collect(),
+            credentials: detail.credentials,
+            doors: detail.doors,
+        }
+    }
+
+    #[test]
+    fn one_user() {
+        let mut out = Vec::new();
+        write_user(&mut out, &whole(), &TimeZone::UTC).unwrap();
+        insta::assert_snapshot!(String::from_utf8(out).unwrap());
+    }
+
+    #[test]
+    fn removing_takes_keys_and_credentials_and_keeps_the_name() {
+        let before = whole();
+        let changes = removal(whole());
+        let removed = changes
+            .iter()
+            .filter(|change| matches!(change, Change::Remove(RecordRef::Grant { .. })))
+            .count();
+        assert_eq!(removed, before.keys.len());
+        for change in &changes {
+            match change {
+                Change::Put(Record::User(user)) => {
+                    assert_eq!(user.state, UserState::Removed);
+                    assert_eq!(user.full_name(), before.user.full_name());
+                }
+                Change::Put(Record::Credential(credential)) => {
+                    assert_eq!(credential.state, CredentialState::Removed);
+                }
+                Change::Remove(RecordRef::Grant { .. }) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(
+            changes.len(),
+            before.keys.len() + before.credentials.len() + 1
+        );
+    }
+
+    #[test]
+    fn filters_fit_every_word_in_any_case() {
+        let user = &sample::users()[0];
+        assert!(fits(user, None));
+        assert!(fits(user, Some("BERG anna")));
+        assert!(fits(user, Some("example.org")));
+        assert!(!fits(user, Some("anna nobody")));
+    }
+}

@@ -1,0 +1,12 @@
+//! The console of the Doorward appliance, and the command line beside it.
+//!
+//! - [`cli`]: what the command line accepts, and each of its commands.
+//! - [`console`]: the terminal console: live doors, passages, users.
+//! - [`text`]: every word that people read.
+//!
+//! **Architecture invariant.** The daemon is reached through `doorward-api` only: nothing here
+//! opens the store, a serial port or the network.
+
+pub mod cli;
+pub mod console;
+pub mod text;

@@ -1,0 +1,341 @@
+//! Everything that people read, in one place: the console and the command line take their words
+//! from here, so that a translation has one file to replace.
+
+use doorward_core::alarm::{AlarmKind, AlarmSubject};
+use doorward_core::controller::{DoorStatus, LockState};
+use doorward_core::decide::Rule;
+use doorward_core::event::{Direction, Event, EventKind, Reason};
+use doorward_core::ids::{DoorId, UserId};
+use doorward_core::model::{
+    Circuit, CredentialData, CredentialState, DoorMode, FailMode, Relock, UserState, Weekday,
+};
+
+pub mod console;
+
+/// Shown where a value is not there.
+pub const NONE: &str = "–";
+
+/// Shown for a person whose data was erased from the log.
+pub const ERASED: &str = "(erased)";
+
+/// Shown for a validity without bounds.
+pub const ALWAYS: &str = "always";
+
+/// Why a decision came out as it did, for somebody who stands at the door.
+#[must_use]
+pub const fn reason(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Granted => "a key opens it",
+        Reason::DoorUnknown => "the reader belongs to no door",
+        Reason::DoorLockdown => "the door is in lockdown",
+        Reason::DoorLocked => "the door is locked by its mode",
+        Reason::CardUnknown => "unknown card",
+        Reason::CardAmbiguous => "the card fits several credentials",
+        Reason::CredentialPending => "the card is not handed over yet",
+        Reason::CredentialInactive => "the card is lost or put aside",
+        Reason::CredentialRemoved => "the card was taken back",
+        Reason::CredentialNotYetValid => "the card is not valid yet",
+        Reason::CredentialExpired => "the card has expired",
+        Reason::CredentialUnassigned => "nobody holds the card",
+        Reason::UserInvited => "the invitation is not accepted yet",
+        Reason::UserInactive => "the user is inactive",
+        Reason::UserSuspended => "the user is suspended",
+        Reason::UserRemoved => "the user was removed",
+        Reason::NoGrant => "no key for this door",
+        Reason::GrantNotValid => "the key is not valid at this time",
+        Reason::KeyBlocked => "the key is blocked",
+        Reason::KeyOutsideWindow => "outside the key's window",
+        Reason::OutsideSchedule => "outside the key's schedule",
+        Reason::ClockNotTrusted => "the clock is not trusted",
+        Reason::RelayUnavailable => "the door's relay does not answer",
+        Reason::TableUnreadable => "the access table cannot be read",
+    }
+}
+
+/// A rule of access, as a step of an explanation.
+#[must_use]
+pub const fn rule(rule: Rule) -> &'static str {
+    match rule {
+        Rule::DoorKnown => "the door is in the table",
+        Rule::DoorMode => "the door's mode lets people in",
+        Rule::CredentialKnown => "the credential is known",
+        Rule::CredentialActive => "the credential is active",
+        Rule::CredentialValid => "the credential is valid at this time",
+        Rule::CredentialHeld => "somebody holds the credential",
+        Rule::UserActive => "the user is active",
+        Rule::KeyOpensDoor => "a key of the user opens the door",
+        Rule::GrantValid => "the grant is valid at this time",
+        Rule::KeyNotBlocked => "the key is not blocked",
+        Rule::KeyInWindow => "the key is in its window",
+        Rule::KeyInSchedule => "the key is in its schedule",
+        Rule::RelayReady => "the door's relay can be driven",
+    }
+}
+
+/// What happened, without door and person.
+#[must_use]
+pub fn happened(event: &Event) -> String {
+    match event.kind {
+        EventKind::Granted => match event.direction {
+            Some(Direction::Exit) => "granted, out".to_owned(),
+            Some(Direction::Entry) | None => "granted, in".to_owned(),
+        },
+        EventKind::Denied => match event.reason {
+            Some(why) => format!("denied: {}", reason(why)),
+            None => "denied".to_owned(),
+        },
+        EventKind::UnlockedByOperator => match &event.actor {
+            Some(actor) => format!("unlocked by {actor}"),
+            None => "unlocked by an operator".to_owned(),
+        },
+        EventKind::AlarmRaised => match event.alarm {
+            Some(kind) => format!("alarm: {}", alarm(kind)),
+            None => "alarm".to_owned(),
+        },
+        EventKind::AlarmCleared => match event.alarm {
+            Some(kind) => format!("alarm over: {}", alarm(kind)),
+            None => "alarm over".to_owned(),
+        },
+        EventKind::ReaderOnline | EventKind::ReaderOffline => {
+            named(kind(event.kind), event.reader.as_deref())
+        }
+        EventKind::BoardOnline | EventKind::BoardOffline => {
+            named(kind(event.kind), event.board.as_deref())
+        }
+        other => kind(other).to_owned(),
+    }
+}
+
+fn named(what: &str, device: Option<&str>) -> String {
+    device.map_or_else(|| what.to_owned(), |name| format!("{what}: {name}"))
+}
+
+/// An event's kind.
+#[must_use]
+pub const fn kind(kind: EventKind) -> &'static str {
+    match kind {
+        EventKind::Granted => "granted",
+        EventKind::Denied => "denied",
+        EventKind::UnlockedByOperator => "unlocked by an operator",
+        EventKind::ExitRequested => "exit requested",
+        EventKind::Entered => "door opened",
+        EventKind::NotEntered => "granted, but not opened",
+        EventKind::Closed => "door closed",
+        EventKind::ForcedOpen => "FORCED OPEN",
+        EventKind::HeldOpen => "HELD OPEN",
+        EventKind::ReaderOnline => "reader answers again",
+        EventKind::ReaderOffline => "reader does not answer",
+        EventKind::BoardOnline => "relay board answers again",
+        EventKind::BoardOffline => "relay board does not answer",
+        EventKind::AlarmRaised => "alarm",
+        EventKind::AlarmCleared => "alarm over",
+        EventKind::Started => "doors are served",
+        EventKind::Stopped => "stopped in order",
+    }
+}
+
+/// An alarm's condition.
+#[must_use]
+pub const fn alarm(kind: AlarmKind) -> &'static str {
+    match kind {
+        AlarmKind::ForcedOpen => "forced open",
+        AlarmKind::HeldOpen => "held open",
+        AlarmKind::ReaderOffline => "reader does not answer",
+        AlarmKind::ReaderTamper => "reader tampered with",
+        AlarmKind::ReaderPower => "reader power failure",
+        AlarmKind::ReaderSecureChannel => "reader has no secure channel",
+        AlarmKind::BoardOffline => "relay board does not answer",
+        AlarmKind::ClockNotTrusted => "clock is not trusted",
+        AlarmKind::StorageFailing => "storage is failing",
+        AlarmKind::UplinkDown => "broker cannot be reached",
+        AlarmKind::PortFailing => "serial port is missing or failing",
+    }
+}
+
+/// What an alarm is about; `door_name` names a door of the table.
+pub fn alarm_subject(
+    subject: &AlarmSubject,
+    door_name: impl FnOnce(DoorId) -> String,
+) -> Option<String> {
+    match subject {
+        AlarmSubject::Door(door) => Some(door_name(*door)),
+        AlarmSubject::Reader(name) | AlarmSubject::Board(name) | AlarmSubject::Port(name) => {
+            Some(name.to_string())
+        }
+        AlarmSubject::Appliance => None,
+    }
+}
+
+/// A lock, as driven.
+#[must_use]
+pub const fn lock(lock: LockState) -> &'static str {
+    match lock {
+        LockState::Locked => "locked",
+        LockState::Unlocked => "UNLOCKED",
+    }
+}
+
+/// What the contact says.
+#[must_use]
+pub const fn leaf(open: Option<bool>) -> &'static str {
+    match open {
+        Some(true) => "OPEN",
+        Some(false) => "closed",
+        None => "no contact",
+    }
+}
+
+/// A door's mode.
+#[must_use]
+pub const fn mode(mode: DoorMode) -> &'static str {
+    match mode {
+        DoorMode::Normal => "normal",
+        DoorMode::Unlocked => "unlocked",
+        DoorMode::Locked => "locked",
+        DoorMode::Lockdown => "lockdown",
+    }
+}
+
+/// What is wrong at a door, the worst first; empty when nothing is.
+#[must_use]
+pub fn troubles(status: &DoorStatus) -> Vec<&'static str> {
+    let all = [
+        (status.forced_open, "FORCED OPEN"),
+        (status.held_open, "HELD OPEN"),
+        (!status.relay_online, "relay offline"),
+        (!status.readers_online, "reader offline"),
+    ];
+    all.iter()
+        .filter(|(present, _)| *present)
+        .map(|(_, words)| *words)
+        .collect()
+}
+
+/// What the lock does without power.
+#[must_use]
+pub const fn fail_mode(mode: FailMode) -> &'static str {
+    match mode {
+        FailMode::Secure => "locked without power",
+        FailMode::Safe => "unlocked without power",
+    }
+}
+
+/// When the lock closes again.
+#[must_use]
+pub const fn relock(relock: Relock) -> &'static str {
+    match relock {
+        Relock::OnOpen => "locks again when opened",
+        Relock::OnClose => "locks again when closed",
+        Relock::AfterTime => "locks again after its time",
+    }
+}
+
+/// The resting state of an input's circuit.
+#[must_use]
+pub const fn circuit(circuit: Circuit) -> &'static str {
+    match circuit {
+        Circuit::NormallyClosed => "normally closed",
+        Circuit::NormallyOpen => "normally open",
+    }
+}
+
+/// Where a user stands.
+#[must_use]
+pub const fn user_state(state: UserState) -> &'static str {
+    match state {
+        UserState::Invited => "invited",
+        UserState::Active => "active",
+        UserState::Inactive => "inactive",
+        UserState::Suspended => "suspended",
+        UserState::Removed => "removed",
+    }
+}
+
+/// Where a credential stands.
+#[must_use]
+pub const fn credential_state(state: CredentialState) -> &'static str {
+    match state {
+        CredentialState::Pending => "pending",
+        CredentialState::Active => "active",
+        CredentialState::Inactive => "inactive",
+        CredentialState::Removed => "removed",
+    }
+}
+
+/// What kind of credential it is.
+#[must_use]
+pub const fn credential_kind(data: &CredentialData) -> &'static str {
+    match data {
+        CredentialData::Card(_) => "card",
+        CredentialData::RawCard { .. } => "card (bits)",
+        CredentialData::Phone(_) => "phone",
+    }
+}
+
+/// A day of the week, three letters.
+#[must_use]
+pub const fn weekday(day: Weekday) -> &'static str {
+    match day {
+        Weekday::Monday => "Mon",
+        Weekday::Tuesday => "Tue",
+        Weekday::Wednesday => "Wed",
+        Weekday::Thursday => "Thu",
+        Weekday::Friday => "Fri",
+        Weekday::Saturday => "Sat",
+        Weekday::Sunday => "Sun",
+    }
+}
+
+/// A length of time: `800 ms`, `5 s`, `2 min`.
+#[must_use]
+pub fn duration_ms(ms: u64) -> String {
+    match ms {
+        0..1000 => format!("{ms} ms"),
+        1000..120_000 if ms.is_multiple_of(1000) => format!("{} s", ms / 1000),
+        1000..120_000 => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
+        120_000..7_200_000 => format!("{} min", ms / 60_000),
+        7_200_000..172_800_000 => format!("{} h", ms / 3_600_000),
+        _ => format!("{} days", ms / 86_400_000),
+    }
+}
+
+/// A number with its word, `1 door`, `3 doors`.
+#[must_use]
+pub fn count(number: usize, word: &str) -> String {
+    if number == 1 {
+        format!("1 {word}")
+    } else {
+        format!("{number} {word}s")
+    }
+}
+
+/// Text that came from outside, made harmless for a terminal: characters that could move the
+/// cursor or turn the reading order around become `?`.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    text.chars()
+        .map(|character| match character {
+            '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '?',
+            control if control.is_control() => '?',
+            other => other,
+        })
+        .collect()
+}
+
+/// A door that is not in the table.
+#[must_use]
+pub fn unknown_door(id: DoorId) -> String {
+    format!("door {id}")
+}
+
+/// A user whose name is not known.
+#[must_use]
+pub fn unknown_user(id: UserId) -> String {
+    format!("user {id}")
+}
+
+/// A card that no credential fits.
+#[must_use]
+pub fn card_of_bits(bits: usize) -> String {
+    format!("card of {bits} bits")
+}
