@@ -87,7 +87,10 @@ impl Broker {
             .login
             .as_ref()
             .map(|login| keep(&mut problems, "uplink.password_file", password(login)));
-        let tls = config.tls.as_ref().map(|tls| client_config(tls, &mut problems));
+        let tls = config
+            .tls
+            .as_ref()
+            .map(|tls| client_config(tls, &mut problems));
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -122,10 +125,7 @@ fn password(login: &UplinkLogin) -> Result<String, BrokerCause> {
     }
 }
 
-fn client_config(
-    tls: &UplinkTls,
-    problems: &mut Vec<BrokerProblem>,
-) -> Option<Arc<ClientConfig>> {
+fn client_config(tls: &UplinkTls, problems: &mut Vec<BrokerProblem>) -> Option<Arc<ClientConfig>> {
     let roots = keep(problems, "uplink.tls.ca_file", roots(&tls.ca_file));
     let client = match &tls.client {
         None => Some(None),
@@ -135,13 +135,18 @@ fn client_config(
                 "uplink.tls.certificate_file",
                 certificates(&client.certificate_file),
             );
-            let key = keep(problems, "uplink.tls.key_file", private_key(&client.key_file));
+            let key = keep(
+                problems,
+                "uplink.tls.key_file",
+                private_key(&client.key_file),
+            );
             certificates.zip(key).map(Some)
         }
     };
     let (roots, client) = roots.zip(client)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let versions =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let result = versions.and_then(|builder| {
         let builder = builder.with_root_certificates(roots);
         match client {
@@ -156,21 +161,32 @@ fn client_config(
 /// Words an error of rustls about a certificate and its key.
 fn unfit(tls: &UplinkTls, error: &rustls::Error) -> BrokerCause {
     let key_file = |client: &ClientCertificate| client.key_file.clone();
-    let path = tls.client.as_ref().map_or_else(|| tls.ca_file.clone(), key_file);
+    let path = tls
+        .client
+        .as_ref()
+        .map_or_else(|| tls.ca_file.clone(), key_file);
     let found = match error {
         rustls::Error::InconsistentKeys(_) => {
             "is not the key of the certificate in `certificate_file`".to_owned()
         }
         other => format!("cannot be used: {other}"),
     };
-    content(&path, &found, "the certificate's own private key, RSA, ECDSA or Ed25519")
+    content(
+        &path,
+        &found,
+        "the certificate's own private key, RSA, ECDSA or Ed25519",
+    )
 }
 
 fn roots(path: &Path) -> Result<RootCertStore, BrokerCause> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(path)? {
         roots.add(certificate).map_err(|error| {
-            content(path, &format!("has an unfit certificate ({error})"), CERTIFICATES)
+            content(
+                path,
+                &format!("has an unfit certificate ({error})"),
+                CERTIFICATES,
+            )
         })?;
     }
     Ok(roots)
@@ -184,7 +200,11 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, BrokerCause
     match found {
         Ok(found) if found.is_empty() => Err(content(path, "has no certificate", CERTIFICATES)),
         Ok(found) => Ok(found),
-        Err(error) => Err(content(path, &format!("is broken PEM ({error})"), CERTIFICATES)),
+        Err(error) => Err(content(
+            path,
+            &format!("is broken PEM ({error})"),
+            CERTIFICATES,
+        )),
     }
 }
 
@@ -204,7 +224,7 @@ fn content(path: &Path, found: &str, allowed: &'static str) -> BrokerCause {
     }
 }
 
-#[derive(PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Access {
     Public,
     Secret,

@@ -10,11 +10,12 @@ use rumqttc::v5::mqttbytes::v5::PubAckReason;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::Broker;
 use super::backoff::Backoff;
 use super::message::Topics;
 use super::outbox::{Outbox, OutboxError};
 use super::session::{self, SessionError};
-use super::{Broker, wall_now};
+use crate::clock::Clock;
 use crate::doors::DoorsHandle;
 
 /// How long the uplink may be down before the alarm.
@@ -60,6 +61,7 @@ pub(super) struct Link<O> {
     pub(super) broker: Broker,
     pub(super) outbox: Arc<O>,
     pub(super) doors: DoorsHandle,
+    clock: Arc<Clock>,
     pub(super) shutdown: CancellationToken,
     pub(super) topics: Topics,
     /// The newest event up to which the broker has taken all over.
@@ -75,11 +77,12 @@ impl<O: Outbox> Link<O> {
         broker: Broker,
         outbox: Arc<O>,
         doors: DoorsHandle,
+        clock: Arc<Clock>,
         shutdown: CancellationToken,
     ) -> (Self, watch::Receiver<UplinkStatus>) {
         let (status, receiver) = watch::channel(UplinkStatus {
             connection: Connection::Down {
-                since: wall_now(),
+                since: clock.now().wall,
                 reason: "not connected yet".to_owned(),
             },
             backlog: 0,
@@ -91,6 +94,7 @@ impl<O: Outbox> Link<O> {
             broker,
             outbox,
             doors,
+            clock,
             shutdown,
             acknowledged: AtomicU64::new(0),
             stored: AtomicU64::new(0),
@@ -98,6 +102,10 @@ impl<O: Outbox> Link<O> {
             status,
         };
         (link, receiver)
+    }
+
+    pub(super) fn wall(&self) -> Wall {
+        self.clock.now().wall
     }
 
     /// Works until the shutdown.
@@ -119,7 +127,10 @@ impl<O: Outbox> Link<O> {
             let ended = self.attempt(&mut cursor_known).await;
             let Err(error) = ended else { return };
             if self.shutdown.is_cancelled() {
-                log::warn!("uplink: stopped without leave of the broker: {}", chain(&error));
+                log::warn!(
+                    "uplink: stopped without leave of the broker: {}",
+                    chain(&error)
+                );
                 return;
             }
             self.lost(&error);
@@ -158,7 +169,8 @@ impl<O: Outbox> Link<O> {
             // Waiting for the log to catch up would lose those events without a word.
             log::error!("uplink: the cursor stands at {cursor}, the newest event is {newest}");
         }
-        self.acknowledged.store(cursor.min(newest), Ordering::Relaxed);
+        self.acknowledged
+            .store(cursor.min(newest), Ordering::Relaxed);
         self.stored.store(cursor, Ordering::Relaxed);
         Ok(())
     }
@@ -168,7 +180,7 @@ impl<O: Outbox> Link<O> {
         log::info!("uplink: connected to `{}:{}`", config.host, config.port);
         self.state_refusal_told.store(false, Ordering::Relaxed);
         self.status.send_modify(|status| {
-            status.connection = Connection::Up { since: wall_now() };
+            status.connection = Connection::Up { since: self.wall() };
         });
     }
 
@@ -184,8 +196,12 @@ impl<O: Outbox> Link<O> {
                     *since
                 }
                 Connection::Up { .. } => {
-                    log::warn!("uplink: lost `{}:{}`: {now_reason}", config.host, config.port);
-                    wall_now()
+                    log::warn!(
+                        "uplink: lost `{}:{}`: {now_reason}",
+                        config.host,
+                        config.port
+                    );
+                    self.wall()
                 }
             };
             status.connection = Connection::Down {
@@ -197,9 +213,9 @@ impl<O: Outbox> Link<O> {
 
     /// Takes note whether the broker had somebody to give an event to.
     pub(super) fn heard(&self, heard: bool) {
-        let changed = self.status.send_if_modified(|status| {
-            std::mem::replace(&mut status.unheard, !heard) == heard
-        });
+        let changed = self
+            .status
+            .send_if_modified(|status| std::mem::replace(&mut status.unheard, !heard) == heard);
         if changed && !heard {
             let topic = &self.topics.events;
             log::warn!("uplink: nobody subscribes to `{topic}`; the broker drops the events");

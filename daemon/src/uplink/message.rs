@@ -63,6 +63,7 @@ struct CloudEvent<'a, T> {
 struct EventData<'a> {
     seq: u64,
     hash: String,
+    erased: bool,
     #[serde(flatten)]
     event: &'a Event,
 }
@@ -198,6 +199,7 @@ impl Writer {
             data: EventData {
                 seq: row.seq,
                 hash: hex(&row.hash),
+                erased: row.erased,
                 event: &row.event,
             },
         })

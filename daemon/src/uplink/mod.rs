@@ -17,9 +17,7 @@ mod session;
 mod window;
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use doorward_core::time::Wall;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -29,6 +27,7 @@ pub use link::{ALARM_AFTER, Connection, UplinkStatus};
 pub use message::ALARMS_LISTED_MAX;
 pub use outbox::{Outbox, OutboxError, OutboxEvent};
 
+use crate::clock::Clock;
 use crate::doors::DoorsHandle;
 use link::Link;
 
@@ -47,18 +46,12 @@ pub fn spawn<O: Outbox>(
     broker: Broker,
     outbox: Arc<O>,
     doors: DoorsHandle,
+    clock: Arc<Clock>,
     shutdown: CancellationToken,
 ) -> Uplink {
-    let (link, status) = Link::new(broker, outbox, doors, shutdown);
+    let (link, status) = Link::new(broker, outbox, doors, clock, shutdown);
     Uplink {
         status,
         task: tokio::spawn(link.run()),
     }
-}
-
-fn wall_now() -> Wall {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    Wall(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

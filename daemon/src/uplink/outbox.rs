@@ -21,7 +21,7 @@ pub trait Outbox: Send + Sync + 'static {
     /// Moves the cursor to `seq`, durably. Never back.
     fn advance_cursor(&self, seq: u64) -> Result<(), OutboxError>;
 
-    /// The access table's revision.
+    /// The access table's revision. From memory: does not block.
     fn revision(&self) -> u64;
 }
 
@@ -34,6 +34,8 @@ pub struct OutboxEvent {
     pub hash: [u8; 32],
     /// What happened.
     pub event: Event,
+    /// Whether its personal data was erased.
+    pub erased: bool,
 }
 
 /// The store failed.

@@ -25,7 +25,6 @@ use super::link::Link;
 use super::message::{CONTENT_TYPE, SiteState, Topics, Writer};
 use super::outbox::{Outbox, OutboxError, OutboxEvent};
 use super::window::{Cargo, Window, WindowError};
-use super::wall_now;
 use crate::doors::{DoorsHandle, Live};
 
 /// How long reaching the broker may take: name, TCP, TLS and CONNACK together.
@@ -49,7 +48,7 @@ const CURSOR_EVERY: Duration = Duration::from_millis(500);
 
 /// Why a connection ended, or was not made.
 #[derive(Debug, thiserror::Error)]
-pub enum SessionError {
+pub(super) enum SessionError {
     /// The broker refused the connection.
     #[error("the broker refused the connection: `{0:?}`")]
     Refused(ConnectReturnCode),
@@ -398,7 +397,7 @@ impl<'l, O: Outbox> Feeder<'l, O> {
     /// Sends what state waits. It goes before events: it is small, and the newest matters most.
     async fn send_state(&mut self, newest_seq: u64) -> Result<(), SessionError> {
         while self.shared.window().has_room() {
-            let at = wall_now();
+            let at = self.link.wall();
             let (topic, payload) = if let Some((_, door)) = self.waiting.doors.pop_first() {
                 (self.topics.door(door.door), self.writer.door(&door, at)?)
             } else if std::mem::take(&mut self.waiting.alarms) {
@@ -450,7 +449,10 @@ impl<'l, O: Outbox> Feeder<'l, O> {
             };
             if row.seq != self.handed + 1 {
                 let expected = self.handed + 1;
-                log::error!("uplink: event {} follows where {expected} was expected", row.seq);
+                log::error!(
+                    "uplink: event {} follows where {expected} was expected",
+                    row.seq
+                );
             }
             let payload = self.writer.event(&row)?;
             let topic = self.topics.events.clone();
@@ -489,7 +491,9 @@ impl<'l, O: Outbox> Feeder<'l, O> {
     /// broker is told to forget the will.
     async fn leave(&mut self) -> Result<(), SessionError> {
         self.wait_until(Window::has_room).await;
-        let payload = self.writer.site(&SiteState::stopped(), Some(wall_now()))?;
+        let payload = self
+            .writer
+            .site(&SiteState::stopped(), Some(self.link.wall()))?;
         let topic = self.topics.state.clone();
         self.publish(Cargo::State, topic, payload).await?;
         self.wait_until(|window| window.under_way() == 0).await;

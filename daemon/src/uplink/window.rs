@@ -14,7 +14,7 @@ pub(super) enum Cargo {
 
 /// The broker or the library did what MQTT 5 does not allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum WindowError {
+pub(super) enum WindowError {
     /// A PUBLISH left that nobody had queued.
     #[error("packet {0} left without having been queued")]
     NotQueued(u16),
@@ -170,7 +170,10 @@ mod tests {
         assert_eq!(window.answered(1, now), Err(WindowError::NotSent(1)));
         assert_eq!(window.answered(2, now), Ok(Cargo::State));
         assert_eq!(window.answered(2, now), Err(WindowError::NotSent(2)));
-        assert_eq!(window.answered(u16::MAX, now), Err(WindowError::NotSent(u16::MAX)));
+        assert_eq!(
+            window.answered(u16::MAX, now),
+            Err(WindowError::NotSent(u16::MAX))
+        );
     }
 
     #[test]
@@ -201,7 +204,7 @@ mod tests {
                 window.queue(cargo);
                 window.sent(packet, now).unwrap();
             }
-            let mut confirmed = vec![false; 41];
+            let mut confirmed = [false; 41];
             for &packet in &order[..answers] {
                 let answer = window.answered(packet, now).unwrap();
                 prop_assert_eq!(answer, cargo[usize::from(packet) - 1]);
