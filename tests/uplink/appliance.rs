@@ -13,9 +13,8 @@ use doorward_core::time::{ClockTrust, Wall};
 use doorwardd::clock::{Clock, WallSource};
 use doorwardd::config::UplinkConfig;
 use doorwardd::doors::DoorsHandle;
-use doorwardd::uplink::{
-    Broker, Connection, Outbox, OutboxError, OutboxEvent, Uplink, UplinkStatus, spawn,
-};
+use doorwardd::store::{EventRow, StoreError};
+use doorwardd::uplink::{Broker, Connection, Outbox, Uplink, UplinkStatus, spawn};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -23,7 +22,7 @@ use crate::mosquitto::PATIENCE;
 
 /// An event log in memory that can be told to fail.
 pub(crate) struct MemoryLog {
-    events: Mutex<Vec<OutboxEvent>>,
+    events: Mutex<Vec<EventRow>>,
     newest: watch::Sender<u64>,
     cursor: AtomicU64,
     pub(crate) failing: AtomicBool,
@@ -43,7 +42,7 @@ impl MemoryLog {
     pub(crate) fn append(&self, count: u64) {
         let mut events = self.events.lock().unwrap();
         let first = events.len() as u64 + 1;
-        events.extend((first..first + count).map(|seq| OutboxEvent {
+        events.extend((first..first + count).map(|seq| EventRow {
             seq,
             hash: [u8::try_from(seq % 251).unwrap(); 32],
             event: event(seq),
@@ -93,16 +92,18 @@ impl MemoryLog {
         *self.newest.borrow()
     }
 
-    fn check(&self) -> Result<(), OutboxError> {
+    fn check(&self) -> Result<(), StoreError> {
         if self.failing.load(Ordering::Relaxed) {
-            return Err("the disk is gone".into());
+            return Err(StoreError::Storage {
+                what: "the disk is gone".to_owned(),
+            });
         }
         Ok(())
     }
 }
 
 impl Outbox for MemoryLog {
-    fn events_after(&self, seq: u64, limit: usize) -> Result<Vec<OutboxEvent>, OutboxError> {
+    fn events_after(&self, seq: u64, limit: usize) -> Result<Vec<EventRow>, StoreError> {
         self.check()?;
         let events = self.events.lock().unwrap();
         let from = usize::try_from(seq).unwrap();
@@ -113,20 +114,18 @@ impl Outbox for MemoryLog {
         self.newest.subscribe()
     }
 
-    fn cursor(&self) -> Result<u64, OutboxError> {
+    fn cursor(&self) -> Result<u64, StoreError> {
         self.check()?;
         Ok(self.cursor.load(Ordering::Relaxed))
     }
 
-    fn advance_cursor(&self, seq: u64) -> Result<(), OutboxError> {
-        self.check()?;
+    fn advance_cursor(&self, seq: u64) {
         let before = self.cursor.swap(seq, Ordering::Relaxed);
-        assert!(before <= seq, "the cursor went back from {before} to {seq}");
-        Ok(())
+        assert!(before < seq, "the cursor went from {before} to {seq}");
     }
 
-    fn revision(&self) -> u64 {
-        7
+    fn revision(&self) -> Result<u64, StoreError> {
+        Ok(7)
     }
 }
 
@@ -180,8 +179,8 @@ pub(crate) fn config(port: u16) -> UplinkConfig {
 }
 
 /// A running uplink.
-pub(crate) struct Appliance {
-    pub(crate) log: Arc<MemoryLog>,
+pub(crate) struct Appliance<O = MemoryLog> {
+    pub(crate) log: Arc<O>,
     pub(crate) doors: DoorsHandle,
     uplink: Uplink,
     shutdown: CancellationToken,
@@ -191,8 +190,10 @@ impl Appliance {
     pub(crate) fn start(config: &UplinkConfig) -> Self {
         Self::start_with(config, MemoryLog::new())
     }
+}
 
-    pub(crate) fn start_with(config: &UplinkConfig, log: Arc<MemoryLog>) -> Self {
+impl<O: Outbox> Appliance<O> {
+    pub(crate) fn start_with(config: &UplinkConfig, log: Arc<O>) -> Self {
         let broker = Broker::prepare(config).unwrap();
         let (doors, _) = DoorsHandle::new();
         let shutdown = CancellationToken::new();

@@ -1,12 +1,14 @@
 //! Nothing lost, in order, whatever happens to the broker or the line.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use doorwardd::store::{Store, StoreOptions};
 use nix::sys::signal::Signal;
 
-use crate::appliance::{Appliance, MemoryLog, config};
+use crate::appliance::{Appliance, MemoryLog, config, event};
 use crate::mosquitto::{Message, Mosquitto, Subscriber};
 use crate::wire::Line;
 
@@ -125,6 +127,44 @@ async fn the_cursor_outlives_the_daemon() {
     wait_for_event(&subscriber, 1_500);
     check_order(&subscriber.messages(), 1_500);
     third.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_real_store_is_drained_over_restarts() {
+    let broker = Mosquitto::start("allow_anonymous true");
+    let subscriber = Subscriber::new(broker.port, EVENTS, &[]);
+    let folder = tempfile::tempdir().unwrap();
+    let mut newest = 0;
+    let mut hashes = Vec::new();
+    for _ in 0..3 {
+        let (store, thread) = Store::open(folder.path(), StoreOptions::default()).unwrap();
+        let appliance = Appliance::start_with(&config(broker.port), Arc::new(store.clone()));
+        let (sink, mut acks) = store.event_sink();
+        for _ in 0..300 {
+            newest += 1;
+            sink.append(newest, event(newest));
+        }
+        for _ in 0..300 {
+            acks.recv().await.unwrap().result.unwrap();
+        }
+        wait_for_event(&subscriber, newest);
+        appliance.stop().await;
+        hashes.extend(
+            store
+                .events_after(newest - 300, 300)
+                .unwrap()
+                .iter()
+                .map(|row| row.hash),
+        );
+        store.stop();
+        thread.join();
+    }
+    let messages = subscriber.messages();
+    assert_eq!(check_order(&messages, 900), 0);
+    for (message, hash) in messages.iter().zip(hashes) {
+        let expected: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(message.payload["data"]["hash"], expected);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -13,10 +13,11 @@ use tokio_util::sync::CancellationToken;
 use super::Broker;
 use super::backoff::Backoff;
 use super::message::Topics;
-use super::outbox::{Outbox, OutboxError};
+use super::outbox::Outbox;
 use super::session::{self, SessionError};
 use crate::clock::Clock;
 use crate::doors::DoorsHandle;
+use crate::store::StoreError;
 
 /// How long the uplink may be down before the alarm.
 pub const ALARM_AFTER: Duration = Duration::from_secs(60);
@@ -66,8 +67,6 @@ pub(super) struct Link<O> {
     pub(super) topics: Topics,
     /// The newest event up to which the broker has taken all over.
     pub(super) acknowledged: AtomicU64,
-    /// As far as that is stored.
-    pub(super) stored: AtomicU64,
     state_refusal_told: AtomicBool,
     status: watch::Sender<UplinkStatus>,
 }
@@ -97,7 +96,6 @@ impl<O: Outbox> Link<O> {
             clock,
             shutdown,
             acknowledged: AtomicU64::new(0),
-            stored: AtomicU64::new(0),
             state_refusal_told: AtomicBool::new(false),
             status,
         };
@@ -157,21 +155,19 @@ impl<O: Outbox> Link<O> {
 
     async fn read_cursor(&self) -> Result<(), SessionError> {
         let outbox = Arc::clone(&self.outbox);
-        let read = move || -> Result<(u64, u64), OutboxError> {
+        let read = move || -> Result<(u64, u64), StoreError> {
             let cursor = outbox.cursor()?;
             Ok((cursor, *outbox.newest().borrow()))
         };
         let (cursor, newest) = tokio::task::spawn_blocking(read)
             .await
-            .map_err(|_| SessionError::Interrupted)?
-            .map_err(SessionError::Storage)?;
+            .map_err(|_| SessionError::Interrupted)??;
         if cursor > newest {
             // Waiting for the log to catch up would lose those events without a word.
             log::error!("uplink: the cursor stands at {cursor}, the newest event is {newest}");
         }
         self.acknowledged
             .store(cursor.min(newest), Ordering::Relaxed);
-        self.stored.store(cursor, Ordering::Relaxed);
         Ok(())
     }
 
@@ -209,6 +205,13 @@ impl<O: Outbox> Link<O> {
                 reason: now_reason,
             };
         });
+    }
+
+    /// The broker has taken over every event up to `seq`.
+    pub(super) fn acknowledge(&self, seq: u64) {
+        if self.acknowledged.swap(seq, Ordering::Relaxed) != seq {
+            self.outbox.advance_cursor(seq);
+        }
     }
 
     /// Takes note whether the broker had somebody to give an event to.

@@ -10,8 +10,8 @@ use doorward_core::ids::DoorId;
 use doorward_core::time::Wall;
 use serde::Serialize;
 
-use super::outbox::OutboxEvent;
 use crate::doors::{Alarm, LiveSite};
+use crate::store::EventRow;
 
 /// The media type of every message (CloudEvents MQTT binding 1.0.2, 3.2).
 pub(super) const CONTENT_TYPE: &str = "application/cloudevents+json; charset=utf-8";
@@ -187,7 +187,7 @@ impl Writer {
         }
     }
 
-    pub(super) fn event(&self, row: &OutboxEvent) -> Result<Vec<u8>, serde_json::Error> {
+    pub(super) fn event(&self, row: &EventRow) -> Result<Vec<u8>, serde_json::Error> {
         serde_json::to_vec(&CloudEvent {
             specversion: "1.0",
             id: format!("{}/{}", self.appliance, row.seq),
@@ -286,4 +286,109 @@ fn hex(bytes: &[u8]) -> String {
         text.push(char::from(DIGITS[usize::from(byte & 15)]));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use doorward_core::controller::LockState;
+    use doorward_core::event::{Direction, EventKind, Reason};
+    use doorward_core::ids::{KeyId, UserId};
+    use doorward_core::model::DoorMode;
+    use doorward_core::time::ClockTrust;
+
+    const AT: Wall = Wall(1_774_747_800_000);
+
+    fn check(written: Result<Vec<u8>, serde_json::Error>, expect: &str) {
+        assert_eq!(String::from_utf8(written.unwrap()).unwrap(), expect);
+    }
+
+    #[test]
+    fn an_event_carries_its_number_hash_and_all_its_fields() {
+        let mut event = Event::new(EventKind::Granted, AT, ClockTrust::Trusted, 12);
+        event.reason = Some(Reason::Granted);
+        event.door = Some(DoorId(3));
+        event.reader = Some("front-in".into());
+        event.direction = Some(Direction::Entry);
+        event.key = Some(KeyId(7));
+        event.user = Some(UserId(42));
+        let row = EventRow {
+            seq: 17,
+            hash: [0xA5; 32],
+            event,
+            erased: false,
+        };
+        let expect = format!(
+            concat!(
+                r#"{{"specversion":"1.0","id":"north/17","source":"/doorward/north","#,
+                r#""type":"doorward.event.granted","subject":"door/3","#,
+                r#""time":"2026-03-29T01:30:00.000Z","datacontenttype":"application/json","#,
+                r#""data":{{"seq":17,"hash":"{}","erased":false,"#,
+                r#""at":"2026-03-29T01:30:00.000Z","clock":"trusted","kind":"granted","#,
+                r#""reason":"granted","door":3,"reader":"front-in","direction":"entry","#,
+                r#""key":7,"user":42,"revision":12}}}}"#
+            ),
+            "a5".repeat(32)
+        );
+        check(Writer::new("north", 0).event(&row), &expect);
+    }
+
+    #[test]
+    fn state_messages_have_ids_that_never_come_back() {
+        let mut writer = Writer::new("north", 0xBEEF);
+        check(
+            writer.site(&SiteState::lost(), None),
+            concat!(
+                r#"{"specversion":"1.0","id":"north/000000000000beef/1","source":"/doorward/north","#,
+                r#""type":"doorward.state","datacontenttype":"application/json","#,
+                r#""data":{"online":false,"stopped":false}}"#
+            ),
+        );
+        let door = DoorStatus {
+            door: DoorId(3),
+            mode: DoorMode::Lockdown,
+            lock: LockState::Locked,
+            open: None,
+            forced_open: false,
+            held_open: false,
+            relay_online: true,
+            readers_online: false,
+        };
+        check(
+            writer.door(&door, AT),
+            concat!(
+                r#"{"specversion":"1.0","id":"north/000000000000beef/2","source":"/doorward/north","#,
+                r#""type":"doorward.door.state","subject":"door/3","time":"2026-03-29T01:30:00.000Z","#,
+                r#""datacontenttype":"application/json","data":{"door":3,"mode":"lockdown","#,
+                r#""lock":"locked","open":null,"forced_open":false,"held_open":false,"#,
+                r#""relay_online":true,"readers_online":false}}"#
+            ),
+        );
+    }
+
+    #[test]
+    fn alarms_beyond_the_limit_are_counted() {
+        let alarms: Vec<Alarm> = (0..250)
+            .map(|id| Alarm {
+                kind: AlarmKind::HeldOpen,
+                subject: AlarmSubject::Door(DoorId(id)),
+                since: AT,
+            })
+            .collect();
+        let written = Writer::new("north", 0).alarms(alarms.iter(), AT).unwrap();
+        let message: serde_json::Value = serde_json::from_slice(&written).unwrap();
+        assert_eq!(message["data"]["count"], 250);
+        let listed = message["data"]["alarms"].as_array().unwrap();
+        assert_eq!(listed.len(), ALARMS_LISTED_MAX);
+    }
+
+    #[test]
+    fn the_newest_number_alone_is_no_difference() {
+        let live = LiveSite::default();
+        let state = SiteState::online(&live, 1, 10);
+        assert!(!state.differs_from(&SiteState::online(&live, 1, 11)));
+        assert!(state.differs_from(&SiteState::online(&live, 2, 10)));
+        assert!(state.differs_from(&SiteState::stopped()));
+        assert!(!SiteState::stopped().differs_from(&SiteState::stopped()));
+    }
 }

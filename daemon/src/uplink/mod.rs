@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 pub use broker::{Broker, BrokerCause, BrokerProblem, FILE_BYTES_MAX, PASSWORD_BYTES_MAX};
 pub use link::{ALARM_AFTER, Connection, UplinkStatus};
 pub use message::ALARMS_LISTED_MAX;
-pub use outbox::{Outbox, OutboxError, OutboxEvent};
+pub use outbox::Outbox;
 
 use crate::clock::Clock;
 use crate::doors::DoorsHandle;

@@ -1,42 +1,48 @@
-//! What the uplink needs of the store.
+//! What the uplink needs of the store: a cursor over the passage log, never a copy of it.
 
-use std::error::Error;
-
-use doorward_core::event::Event;
 use tokio::sync::watch;
 
-/// The event log as the uplink reads it: a cursor over the events, never a copy of them.
-///
-/// The calls may block on the disk; the uplink makes them off its own task.
+use crate::store::{EventRow, Store, StoreError};
+
+/// The uplink's cursor among those of the store.
+const CURSOR: &str = "uplink";
+
+/// The passage log as the uplink reads it. [`Store`] is one; tests have others that can fail.
 pub trait Outbox: Send + Sync + 'static {
-    /// At most `limit` durable events with numbers above `seq`, in order, without a gap.
-    fn events_after(&self, seq: u64, limit: usize) -> Result<Vec<OutboxEvent>, OutboxError>;
+    /// At most `limit` durable rows with numbers above `seq`, in order. May block on the disk.
+    fn events_after(&self, seq: u64, limit: usize) -> Result<Vec<EventRow>, StoreError>;
 
     /// The number of the newest durable event; 0 for none.
     fn newest(&self) -> watch::Receiver<u64>;
 
-    /// The newest event that the broker has taken over; 0 for none.
-    fn cursor(&self) -> Result<u64, OutboxError>;
+    /// The newest event that the broker has taken over; 0 for none. May block on the disk.
+    fn cursor(&self) -> Result<u64, StoreError>;
 
-    /// Moves the cursor to `seq`, durably. Never back.
-    fn advance_cursor(&self, seq: u64) -> Result<(), OutboxError>;
+    /// Moves the cursor to `seq`. Durable soon: a crash may set it back a little, never forward.
+    fn advance_cursor(&self, seq: u64);
 
-    /// The access table's revision. From memory: does not block.
-    fn revision(&self) -> u64;
+    /// The access table's revision. May block on the disk.
+    fn revision(&self) -> Result<u64, StoreError>;
 }
 
-/// One row of the event log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OutboxEvent {
-    /// Its number, from 1 without a gap.
-    pub seq: u64,
-    /// Its place in the hash chain.
-    pub hash: [u8; 32],
-    /// What happened.
-    pub event: Event,
-    /// Whether its personal data was erased.
-    pub erased: bool,
-}
+impl Outbox for Store {
+    fn events_after(&self, seq: u64, limit: usize) -> Result<Vec<EventRow>, StoreError> {
+        Self::events_after(self, seq, limit)
+    }
 
-/// The store failed.
-pub type OutboxError = Box<dyn Error + Send + Sync>;
+    fn newest(&self) -> watch::Receiver<u64> {
+        self.durable_seq()
+    }
+
+    fn cursor(&self) -> Result<u64, StoreError> {
+        Self::cursor(self, CURSOR)
+    }
+
+    fn advance_cursor(&self, seq: u64) {
+        Self::advance_cursor(self, CURSOR, seq);
+    }
+
+    fn revision(&self) -> Result<u64, StoreError> {
+        self.view().revision()
+    }
+}

@@ -23,9 +23,10 @@ use tokio::time::MissedTickBehavior;
 
 use super::link::Link;
 use super::message::{CONTENT_TYPE, SiteState, Topics, Writer};
-use super::outbox::{Outbox, OutboxError, OutboxEvent};
+use super::outbox::Outbox;
 use super::window::{Cargo, Window, WindowError};
 use crate::doors::{DoorsHandle, Live};
+use crate::store::{EventRow, StoreError};
 
 /// How long reaching the broker may take: name, TCP, TLS and CONNACK together.
 const CONNECT_WITHIN_S: u64 = 10;
@@ -43,8 +44,6 @@ const TURN_MAX: usize = 64;
 const STATE_EVERY: Duration = Duration::from_secs(1);
 /// How old the newest sequence number in the retained state may be.
 const NEWEST_SEQ_EVERY: Duration = Duration::from_secs(30);
-/// How long an acknowledgement may wait to be stored: what a crash may repeat.
-const CURSOR_EVERY: Duration = Duration::from_millis(500);
 
 /// Why a connection ended, or was not made.
 #[derive(Debug, thiserror::Error)]
@@ -70,8 +69,8 @@ pub(super) enum SessionError {
     #[error("the broker broke the protocol")]
     Protocol(#[from] WindowError),
     /// The store failed.
-    #[error("the event log cannot be read or its cursor not moved")]
-    Storage(#[source] OutboxError),
+    #[error("the passage log cannot be read")]
+    Storage(#[from] StoreError),
     /// A message could not be written.
     #[error("a message could not be written")]
     Encode(#[from] serde_json::Error),
@@ -94,8 +93,6 @@ struct Shared {
     window: Mutex<Window>,
     /// Room in the window, or the end of everything under way.
     answered: Notify,
-    /// The cursor has something to store.
-    confirmed: Notify,
 }
 
 impl Shared {
@@ -131,15 +128,13 @@ pub(super) async fn run<O: Outbox>(link: &Link<O>, connection: u64) -> Result<()
     let shared = Shared {
         window: Mutex::new(window),
         answered: Notify::new(),
-        confirmed: Notify::new(),
     };
     let mut feeder = Feeder::new(link, &shared, client, writer, acknowledged);
-    // All four are dropped together at the end of the connection, and what they leave unfinished
+    // All three are dropped together at the end of the connection, and what they leave unfinished
     // is done again by the next one.
     let ended = tokio::select! {
         ended = drive(&mut eventloop, link, &shared) => ended,
         ended = feeder.run() => ended,
-        ended = store_cursor(link, &shared) => ended,
         ended = limit(link, &shared) => ended,
     };
     // Answers that came in one piece with the end still count.
@@ -148,8 +143,7 @@ pub(super) async fn run<O: Outbox>(link: &Link<O>, connection: u64) -> Result<()
             break;
         }
     }
-    let stored = advance(link).await;
-    ended.and(stored)
+    ended
 }
 
 fn options<O: Outbox>(link: &Link<O>, writer: &mut Writer) -> Result<MqttOptions, SessionError> {
@@ -236,10 +230,8 @@ fn answered<O: Outbox>(
     match cargo {
         Cargo::Event(seq) if taken => {
             window.confirm(seq);
-            let acknowledged = window.acknowledged();
-            link.acknowledged.store(acknowledged, Ordering::Relaxed);
+            link.acknowledge(window.acknowledged());
             link.heard(reason == PubAckReason::Success);
-            shared.confirmed.notify_one();
         }
         Cargo::Event(seq) => return Err(SessionError::EventRefused { seq, reason }),
         Cargo::State if taken => {}
@@ -247,30 +239,6 @@ fn answered<O: Outbox>(
     }
     drop(window);
     shared.answered.notify_one();
-    Ok(())
-}
-
-/// Stores the cursor behind the acknowledgements, a little later and many at once, to spare the
-/// disk.
-async fn store_cursor<O: Outbox>(link: &Link<O>, shared: &Shared) -> Result<(), SessionError> {
-    loop {
-        shared.confirmed.notified().await;
-        tokio::time::sleep(CURSOR_EVERY).await;
-        advance(link).await?;
-    }
-}
-
-async fn advance<O: Outbox>(link: &Link<O>) -> Result<(), SessionError> {
-    let acknowledged = link.acknowledged.load(Ordering::Relaxed);
-    if link.stored.load(Ordering::Relaxed) >= acknowledged {
-        return Ok(());
-    }
-    let outbox = Arc::clone(&link.outbox);
-    tokio::task::spawn_blocking(move || outbox.advance_cursor(acknowledged))
-        .await
-        .map_err(|_| SessionError::Interrupted)?
-        .map_err(SessionError::Storage)?;
-    link.stored.fetch_max(acknowledged, Ordering::Relaxed);
     Ok(())
 }
 
@@ -333,7 +301,7 @@ struct Feeder<'l, O> {
     writer: Writer,
     topics: Topics,
     properties: PublishProperties,
-    rows: VecDeque<OutboxEvent>,
+    rows: VecDeque<EventRow>,
     /// The newest event handed over.
     handed: u64,
     waiting: Waiting,
@@ -405,7 +373,7 @@ impl<'l, O: Outbox> Feeder<'l, O> {
                 let payload = self.writer.alarms(live.alarms.values(), at)?;
                 (self.topics.alarms.clone(), payload)
             } else if std::mem::take(&mut self.waiting.site) {
-                let Some(state) = self.changed_site(newest_seq) else {
+                let Some(state) = self.changed_site(newest_seq).await? else {
                     continue;
                 };
                 let payload = self.writer.site(&state, Some(at))?;
@@ -420,16 +388,16 @@ impl<'l, O: Outbox> Feeder<'l, O> {
     }
 
     /// The site's state, if it is worth a message.
-    fn changed_site(&self, newest_seq: u64) -> Option<SiteState> {
-        let live = self.link.doors.live();
-        let state = SiteState::online(&live, self.link.outbox.revision(), newest_seq);
+    async fn changed_site(&self, newest_seq: u64) -> Result<Option<SiteState>, SessionError> {
+        let revision = self.ask(O::revision).await?;
+        let state = SiteState::online(&self.link.doors.live(), revision, newest_seq);
         let worth = match &self.site_sent {
             None => true,
             Some((sent, at)) => {
                 state.differs_from(sent) || (state != *sent && at.elapsed() >= NEWEST_SEQ_EVERY)
             }
         };
-        worth.then_some(state)
+        Ok(worth.then_some(state))
     }
 
     /// Sends events in order while the window has room; true if there are more and room for them.
@@ -442,7 +410,9 @@ impl<'l, O: Outbox> Feeder<'l, O> {
                 if self.handed >= newest_seq {
                     return Ok(false);
                 }
-                self.rows = self.read().await?;
+                let after = self.handed;
+                let read = move |outbox: &O| outbox.events_after(after, READ_MAX);
+                self.rows = self.ask(read).await?.into();
             }
             let Some(row) = self.rows.pop_front() else {
                 return Ok(false);
@@ -462,14 +432,14 @@ impl<'l, O: Outbox> Feeder<'l, O> {
         Ok(true)
     }
 
-    async fn read(&self) -> Result<VecDeque<OutboxEvent>, SessionError> {
+    /// Asks the store, off this task: it may block on the disk.
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&O) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, SessionError> {
         let outbox = Arc::clone(&self.link.outbox);
-        let after = self.handed;
-        tokio::task::spawn_blocking(move || outbox.events_after(after, READ_MAX))
-            .await
-            .map_err(|_| SessionError::Interrupted)?
-            .map(VecDeque::from)
-            .map_err(SessionError::Storage)
+        let answer = tokio::task::spawn_blocking(move || question(&outbox)).await;
+        Ok(answer.map_err(|_| SessionError::Interrupted)??)
     }
 
     async fn publish(
