@@ -183,6 +183,34 @@ impl Keypad {
     /// The byte for the key `#`.
     pub const HASH: u8 = 0x0D;
 
+    /// The keys in `text`: digits, `*` and `#`. `None` for any other character, or for more than
+    /// [`MAX_KEYS`].
+    #[must_use]
+    pub fn pressed(reader: u8, text: &str) -> Option<Self> {
+        let mut keys = Few::new();
+        for character in text.chars() {
+            let key = match character {
+                '0'..='9' => character as u8,
+                '*' => Self::STAR,
+                '#' => Self::HASH,
+                _ => return None,
+            };
+            keys.push(key).ok()?;
+        }
+        Some(Self { reader, keys })
+    }
+
+    /// The keys as `0` to `9`, `*` and `#`; readers that send the latter two as characters are
+    /// understood as well. Bytes that stand for no such key are left out.
+    pub fn characters(&self) -> impl Iterator<Item = char> + '_ {
+        self.keys.iter().filter_map(|key| match *key {
+            digit @ b'0'..=b'9' => Some(char::from(digit)),
+            Self::STAR | b'*' => Some('*'),
+            Self::HASH | b'#' => Some('#'),
+            _ => None,
+        })
+    }
+
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         out.extend([self.reader, self.keys.len() as u8]);
         out.extend_from_slice(&self.keys);
@@ -225,6 +253,18 @@ mod tests {
             );
         }
         assert!(CardRead::new(0, CardCoding::Wiegand, 512, &[0; 64]).is_ok());
+    }
+
+    #[test]
+    fn keys_and_characters() {
+        let pressed = Keypad::pressed(0, "12*0#").unwrap();
+        assert_eq!(&*pressed.keys, [0x31, 0x32, 0x7F, 0x30, 0x0D]);
+        assert_eq!(pressed.characters().collect::<String>(), "12*0#");
+        let keys = Few::from_slice(b"7#\x01*").unwrap();
+        let other = Keypad { reader: 0, keys };
+        assert_eq!(other.characters().collect::<String>(), "7#*");
+        assert_eq!(Keypad::pressed(0, "12a"), None);
+        assert_eq!(Keypad::pressed(0, &"1".repeat(MAX_KEYS + 1)), None);
     }
 
     #[test]

@@ -81,6 +81,18 @@ pub enum EncodeError {
 }
 
 impl Command {
+    /// LED for one light.
+    #[must_use]
+    pub fn led(control: LedControl) -> Self {
+        Self::Led(Few::one(control))
+    }
+
+    /// OUT for one output.
+    #[must_use]
+    pub fn output(control: OutputControl) -> Self {
+        Self::Output(Few::one(control))
+    }
+
     /// The code on the wire.
     #[must_use]
     pub const fn code(&self) -> u8 {

@@ -180,7 +180,7 @@ fn bytes_on_the_wire() {
         action: OutputAction::TimedOn,
         for_100ms: 300,
     };
-    check(&Command::Output(Few::one(strike)), "68 01 05 2C 01");
+    check(&Command::output(strike), "68 01 05 2C 01");
     let settings = ComSettings {
         address: Address::new(0).unwrap(),
         baud: Baud::B9600,

@@ -45,13 +45,13 @@ fn feedback_reaches_the_reader_within_its_turn() {
         ..TextOutput::default()
     };
     let commands = [
-        (Command::Led(Few::one(green())), PdEvent::Led(green())),
+        (Command::led(green()), PdEvent::Led(green())),
         (
             Command::Buzzer(BuzzerControl::beeps(1, 1)),
             PdEvent::Buzzer(BuzzerControl::beeps(1, 1)),
         ),
         (Command::Text(text.clone()), PdEvent::Text(text)),
-        (Command::Output(Few::one(output)), PdEvent::Output(output)),
+        (Command::output(output), PdEvent::Output(output)),
         (Command::Abort, PdEvent::Abort),
         (Command::KeepActive(700), PdEvent::KeepActive(700)),
     ];
@@ -134,14 +134,8 @@ fn commands_die_with_the_link() {
 fn a_light_set_twice_before_its_turn_is_set_once() {
     let mut bus = online(1);
     let red = LedControl::for_a_while(Blink::steady(Colour::Red), 20);
-    let first = bus
-        .panel
-        .send(address(0), Command::Led(Few::one(red)))
-        .unwrap();
-    let second = bus
-        .panel
-        .send(address(0), Command::Led(Few::one(green())))
-        .unwrap();
+    let first = bus.panel.send(address(0), Command::led(red)).unwrap();
+    let second = bus.panel.send(address(0), Command::led(green())).unwrap();
     bus.run_for(50_000);
     assert_eq!(outcome(&bus, first), Some(CommandOutcome::Superseded));
     assert_eq!(outcome(&bus, second), Some(CommandOutcome::Done));
@@ -269,11 +263,7 @@ fn what_a_reader_lacks_is_not_sent() {
         unsupported(Function::OutputControl)
     );
     // The shortest buffer the standard allows takes 8 lights, and no long text.
-    assert!(
-        bus.panel
-            .send(address(0), Command::Led(Few::one(green())))
-            .is_ok()
-    );
+    assert!(bus.panel.send(address(0), Command::led(green())).is_ok());
     let lights = Few::from_slice(&[green(); 8]).unwrap();
     let sent = bus.panel.send(address(0), Command::Led(lights));
     assert!(
@@ -282,10 +272,7 @@ fn what_a_reader_lacks_is_not_sent() {
     );
     // A second light it does not have: it says so itself.
     let second = LedControl { led: 1, ..green() };
-    let token = bus
-        .panel
-        .send(address(0), Command::Led(Few::one(second)))
-        .unwrap();
+    let token = bus.panel.send(address(0), Command::led(second)).unwrap();
     bus.run_for(100_000);
     assert!(matches!(
         outcome(&bus, token),
