@@ -2,12 +2,14 @@
 //!
 //! - [`doors`]: the thread that owns the doors; [`readers`] and [`relays`] run on it.
 //! - [`store`]: the access table and the logs. The only module that knows sled.
-//! - [`admin`]: the local API. [`uplink`]: MQTT. Both run in the office.
+//! - [`admin`]: the local API. [`uplink`]: MQTT. Both run in the office. [`change`]: how they
+//!   change the table.
 //! - [`config`]: `site.toml`. [`system`]: logging, systemd, signals, exit codes.
 //! - [`run`]: puts them together and takes them apart again.
 
 pub mod admin;
 pub mod backoff;
+pub mod change;
 pub mod clock;
 pub mod config;
 pub mod doors;

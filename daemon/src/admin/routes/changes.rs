@@ -1,0 +1,36 @@
+use axum::extract::State;
+use doorward_api::{Applied, Changes};
+
+use super::records::{applied, make};
+use crate::admin::body::Json;
+use crate::admin::caller::{ChangeTable, May};
+use crate::admin::office::Desk;
+use crate::admin::query::Base;
+use crate::admin::refused::Refused;
+use crate::admin::reply::Reply;
+use crate::change::Plan;
+
+/// Several steps, applied whole or not at all
+///
+/// The answer comes when they are durable, and in force at the doors. Every problem of every step
+/// is told at once. With `If-Match` and a revision, only while the table is still at that revision.
+#[utoipa::path(
+    post, path = "/v1/changes", tag = "changes",
+    request_body = Changes,
+    responses((status = OK, description = "what was written and what went", body = Applied)),
+)]
+pub(super) async fn apply(
+    may: May<ChangeTable>,
+    State(desk): State<Desk>,
+    Base(base): Base,
+    Json(Changes { changes }): Json<Changes>,
+) -> Result<Reply<Applied>, Refused> {
+    if changes.is_empty() {
+        return Err(Refused::field(
+            "changes",
+            "is empty, expected at least one step",
+        ));
+    }
+    let delta = make(&desk, may, Plan::Steps(changes), base).await?;
+    Ok(applied(&delta))
+}

@@ -1,0 +1,66 @@
+//! Every route under `/v1`.
+
+mod changes;
+mod doors;
+mod events;
+mod grants;
+mod live;
+mod records;
+mod status;
+mod why;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::http::{Method, Uri};
+use doorward_api::ProblemKind;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::office::Desk;
+use super::openapi::{Document, finished};
+use super::refused::Refused;
+
+/// All routes, and the document that describes them.
+pub(super) fn router() -> (Router<Desk>, Bytes) {
+    let (router, document) = OpenApiRouter::with_openapi(Document::openapi())
+        .merge(records::router())
+        .routes(routes!(status::status))
+        .routes(routes!(status::openapi))
+        .routes(routes!(status::alarms))
+        .routes(routes!(changes::apply))
+        .routes(routes!(doors::unlock))
+        .routes(routes!(doors::users))
+        .routes(routes!(grants::user_keys))
+        .routes(routes!(grants::give, grants::take))
+        .routes(routes!(grants::holders))
+        .routes(routes!(grants::user_doors))
+        .routes(routes!(grants::user_credentials))
+        .routes(routes!(events::list))
+        .routes(routes!(events::one))
+        .routes(routes!(events::stream))
+        .routes(routes!(live::live))
+        .routes(routes!(why::why))
+        .split_for_parts();
+    let router = router
+        .fallback(no_such_path)
+        .method_not_allowed_fallback(no_such_method);
+    (router, finished(&document))
+}
+
+async fn no_such_path(uri: Uri) -> Refused {
+    let detail = format!(
+        "there is no `{}`; the paths are in `/v1/openapi.json`",
+        uri.path()
+    );
+    Refused::new(ProblemKind::NotFound, detail)
+}
+
+async fn no_such_method(method: Method, uri: Uri) -> Refused {
+    let detail = format!(
+        "`{}` cannot be asked of `{}`; `Allow` says what can",
+        method,
+        uri.path()
+    );
+    Refused::new(ProblemKind::MethodNotAllowed, detail)
+}

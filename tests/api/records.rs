@@ -1,0 +1,439 @@
+//! Records come and go, and come into force before "saved" is said.
+
+use doorward_api::{Changes, ListQuery, ProblemKind, WhyRequest, WhySubject};
+use doorward_core::controller::LockState;
+use doorward_core::event::Reason;
+use doorward_core::ids::{CredentialId, DoorId, KeyId, UserId};
+use doorward_core::model::{Change, Credential, Door, Grant, Key, Record, RecordRef, User};
+use serde_json::json;
+
+use crate::curl::{curl, fetch, send};
+use crate::site::{BROKEN_DOOR, Site};
+
+/// The example bodies of the API document, sent in the order in which they build on each other.
+pub(crate) async fn send_examples(site: &Site) {
+    let document = site.client.openapi().await.unwrap();
+    for path in [
+        "places",
+        "schedules",
+        "doors",
+        "users",
+        "keys",
+        "credentials",
+    ] {
+        let path = format!("/v1/{path}");
+        let example = &document["paths"][&path]["post"]["requestBody"]["content"]["application/json"]
+            ["example"];
+        let answer = send(&site.socket, "POST", &path, &example.to_string()).await;
+        assert_eq!(answer.status, 201, "{path}: {answer:?}");
+        let location = format!("{path}/1");
+        assert_eq!(answer.header("location"), Some(location.as_str()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_examples_of_the_document_work_as_they_stand() {
+    let site = Site::start().await;
+    send_examples(&site).await;
+    let document = site.client.openapi().await.unwrap();
+    let example = |method: &str, path: &str| {
+        let operation = &document["paths"][path][method];
+        operation["requestBody"]["content"]["application/json"]["example"].to_string()
+    };
+    let body = example("put", "/v1/users/{id}/keys/{key}");
+    let answer = send(&site.socket, "PUT", "/v1/users/1/keys/1", &body).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let answer = send(&site.socket, "POST", "/v1/why", &example("post", "/v1/why")).await;
+    assert_eq!(answer.json()["reason"], "granted", "{answer:?}");
+    let body = example("post", "/v1/changes");
+    let answer = send(&site.socket, "POST", "/v1/changes", &body).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let removed = &answer.json()["removed"];
+    assert_eq!(
+        *removed,
+        json!([{"kind": "grant", "id": {"user": 1, "key": 1}}])
+    );
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_is_made_read_replaced_and_taken_away() {
+    let site = Site::start().await;
+    let socket = &site.socket;
+
+    let made = send(
+        socket,
+        "POST",
+        "/v1/users",
+        r#"{"first_name":"Åsa","last_name":"Lind"}"#,
+    )
+    .await;
+    assert_eq!(made.status, 201, "{made:?}");
+    assert_eq!(made.json()["record"]["id"], 1);
+    assert_eq!(made.json()["revision"], 1);
+    assert_eq!(made.header("etag"), Some("\"1\""));
+    assert_eq!(made.header("location"), Some("/v1/users/1"));
+
+    let read = fetch(socket, "/v1/users/1").await;
+    assert_eq!(read.json()["first_name"], "Åsa");
+    // What was read may be sent back as it is.
+    let mut changed = read.json();
+    changed["state"] = json!("suspended");
+    let replaced = send(socket, "PUT", "/v1/users/1", &changed.to_string()).await;
+    assert_eq!(
+        replaced.json()["record"]["state"],
+        "suspended",
+        "{replaced:?}"
+    );
+    assert_eq!(replaced.json()["revision"], 2);
+
+    let gone = curl(socket, &["--request", "DELETE"], "/v1/users/1", None).await;
+    assert_eq!(gone.json()["removed"], json!([{"kind": "user", "id": 1}]));
+    assert_eq!(fetch(socket, "/v1/users/1").await.status, 404);
+    // A number is never given again.
+    let next = send(socket, "POST", "/v1/users", r#"{"first_name":"Jan"}"#).await;
+    assert_eq!(next.json()["record"]["id"], 2);
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_door_is_shown_with_its_live_state_and_can_be_sent_back() {
+    let site = Site::start().await;
+    send_examples(&site).await;
+    let door = fetch(&site.socket, "/v1/doors/1").await;
+    assert_eq!(door.json()["status"]["lock"], "locked", "{door:?}");
+    let answer = send(&site.socket, "PUT", "/v1/doors/1", &door.body).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let doors = site.client.doors(&ListQuery::default()).await.unwrap();
+    assert_eq!(
+        doors.items[0].status.as_ref().unwrap().lock,
+        LockState::Locked
+    );
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_problem_of_a_record_is_told_at_once() {
+    let site = Site::start().await;
+    let body = r#"{"name":"","place":9,"time_zone":"Europe/Nowhere","unlock_ms":1}"#;
+    let answer = send(&site.socket, "POST", "/v1/doors", body).await;
+    assert_eq!(answer.problem().0, "invalid");
+    let problems = answer.json()["problems"].clone();
+    let fields: Vec<&str> = problems
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|problem| problem["field"].as_str().unwrap())
+        .collect();
+    for field in ["name", "place", "time_zone", "unlock_ms"] {
+        assert!(fields.contains(&field), "{field} is missing in {problems}");
+    }
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_changes_is_all_or_nothing() {
+    let site = Site::start().await;
+    send_examples(&site).await;
+    let before = site.client.status().await.unwrap().revision;
+    let user = |id: u32| Change::Put(Record::User(user(id)));
+    let grant = |key: u32| {
+        Change::Put(Record::Grant(Grant {
+            user: UserId(7),
+            key: KeyId(key),
+            intervals: Vec::new(),
+        }))
+    };
+
+    let changes = vec![user(7), grant(1), grant(99)];
+    let refused = site.client.apply(&Changes { changes }, None).await;
+    let refused = refused.unwrap_err();
+    let problem = refused.problem().unwrap();
+    assert_eq!(problem.kind, ProblemKind::Invalid);
+    assert!(
+        problem.problems[0].field.starts_with("changes[2]"),
+        "{problem}"
+    );
+    assert_eq!(site.client.status().await.unwrap().revision, before);
+    assert!(site.client.record::<User>(UserId(7)).await.is_err());
+
+    let changes = vec![user(7), grant(1)];
+    let applied = site.client.apply(&Changes { changes }, Some(before)).await;
+    let applied = applied.unwrap();
+    assert_eq!(applied.revision, before + 1);
+    assert_eq!(applied.put.len(), 2);
+    assert_eq!(
+        site.client.record::<User>(UserId(7)).await.unwrap(),
+        self::user(7)
+    );
+
+    let changes = vec![user(8)];
+    let stale = site.client.apply(&Changes { changes }, Some(before)).await;
+    let stale = stale.unwrap_err();
+    assert_eq!(stale.problem().unwrap().kind, ProblemKind::RevisionChanged);
+    site.stop().await;
+}
+
+fn user(id: u32) -> User {
+    serde_json::from_value(json!({ "id": id, "first_name": format!("User {id}") })).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn if_match_guards_a_single_record_too() {
+    let site = Site::start().await;
+    let made = send(&site.socket, "POST", "/v1/users", r#"{"first_name":"A"}"#).await;
+    assert_eq!(made.header("etag"), Some("\"1\""));
+    let replace = async |etag: &str, expect: u16| {
+        let if_match = format!("If-Match: {etag}");
+        let json = "Content-Type: application/json";
+        let args = ["--request", "PUT", "--header", json, "--header", &if_match];
+        let body = br#"{"first_name":"B"}"#;
+        let answer = curl(&site.socket, &args, "/v1/users/1", Some(body)).await;
+        assert_eq!(answer.status, expect, "{etag}: {answer:?}");
+    };
+    replace("\"1\"", 200).await;
+    replace("\"1\"", 412).await;
+    replace("\"2\"", 200).await;
+    replace("nonsense", 400).await;
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_have_pages_and_can_be_searched() {
+    let site = Site::start().await;
+    let changes = (1..=250).map(|id| Change::Put(Record::User(user(id))));
+    let changes = changes.collect();
+    site.client.apply(&Changes { changes }, None).await.unwrap();
+
+    let first = fetch(&site.socket, "/v1/users").await.json();
+    assert_eq!(first["items"].as_array().unwrap().len(), 100);
+    assert_eq!(first["next"], 100);
+    let all = site.client.list_all::<User>().await.unwrap();
+    assert_eq!(all, (1..=250).map(user).collect::<Vec<_>>());
+
+    let check = async |query: &str, expect: &[u64]| {
+        let page = fetch(&site.socket, &format!("/v1/users?{query}"))
+            .await
+            .json();
+        let found: Vec<u64> = page["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|user| user["id"].as_u64().unwrap())
+            .collect();
+        assert_eq!(found, expect, "{query}");
+        page["next"].clone()
+    };
+    assert_eq!(check("after=247", &[248, 249, 250]).await, json!(null));
+    assert_eq!(check("after=100&limit=2", &[101, 102]).await, json!(102));
+    assert_eq!(
+        check("q=USER%2024&limit=3", &[24, 240, 241]).await,
+        json!(241)
+    );
+    assert_eq!(
+        check("q=ser+24&after=241&limit=3", &[242, 243, 244]).await,
+        json!(244)
+    );
+    assert_eq!(check("q=nobody", &[]).await, json!(null));
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_can_open_and_what_can_be_opened() {
+    let site = Site::start().await;
+    send_examples(&site).await;
+    let client = &site.client;
+    let grant = Grant {
+        user: UserId(1),
+        key: KeyId(1),
+        intervals: Vec::new(),
+    };
+    let saved = client.give_key(&grant).await.unwrap();
+    assert_eq!(saved.record, grant);
+
+    let query = ListQuery::default();
+    assert_eq!(
+        client.user_keys(UserId(1), &query).await.unwrap().items,
+        [grant.clone()]
+    );
+    assert_eq!(
+        client.key_holders(KeyId(1), &query).await.unwrap().items,
+        [grant]
+    );
+    let users = client.door_users(DoorId(1), &query).await.unwrap();
+    assert_eq!(
+        (users.items[0].user.id, users.items[0].keys.as_slice()),
+        (UserId(1), &[KeyId(1)][..])
+    );
+    let doors = client.user_doors(UserId(1), &query).await.unwrap();
+    assert_eq!(
+        (doors.items[0].door.id, doors.items[0].keys.as_slice()),
+        (DoorId(1), &[KeyId(1)][..])
+    );
+    let credentials = client.user_credentials(UserId(1), &query).await.unwrap();
+    assert_eq!(credentials.items[0].id, CredentialId(1));
+
+    let taken = client.take_key(UserId(1), KeyId(1)).await.unwrap();
+    assert_eq!(taken.removed.len(), 1);
+    assert!(
+        client
+            .door_users(DoorId(1), &query)
+            .await
+            .unwrap()
+            .items
+            .is_empty()
+    );
+    let again = client.take_key(UserId(1), KeyId(1)).await.unwrap_err();
+    assert_eq!(again.problem().unwrap().kind, ProblemKind::NotFound);
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_door_with_thousands_of_holders_is_listed_page_by_page() {
+    let site = Site::start().await;
+    send_examples(&site).await;
+    let mut second: Key = site.client.record(KeyId(1)).await.unwrap();
+    second.name = "Second".to_owned();
+    site.client.create(&second).await.unwrap();
+    // Key 1 is held by everybody, key 2 by every third.
+    for batch in 0..3 {
+        let mut changes = Vec::new();
+        for id in 1 + batch * 1000..=1000 + batch * 1000 {
+            changes.push(Change::Put(Record::User(user(id))));
+            for key in [1, 2] {
+                if key == 1 || id % 3 == 0 {
+                    changes.push(Change::Put(Record::Grant(Grant {
+                        user: UserId(id),
+                        key: KeyId(key),
+                        intervals: Vec::new(),
+                    })));
+                }
+            }
+        }
+        site.client.apply(&Changes { changes }, None).await.unwrap();
+    }
+    let mut query = ListQuery {
+        limit: Some(700),
+        ..ListQuery::default()
+    };
+    let mut found = Vec::new();
+    loop {
+        let page = site.client.door_users(DoorId(1), &query).await.unwrap();
+        found.extend(
+            page.items
+                .iter()
+                .map(|item| (item.user.id.0, item.keys.len())),
+        );
+        match page.next {
+            Some(next) => query = query.after(next),
+            None => break,
+        }
+    }
+    let expect: Vec<_> = (1..=3000)
+        .map(|id| (id, if id % 3 == 0 { 2 } else { 1 }))
+        .collect();
+    assert_eq!(found, expect);
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unlocking_reaches_the_doors_and_tells_what_went_wrong() {
+    let site = Site::start().await;
+    send_examples(&site).await;
+    let answer = curl(
+        &site.socket,
+        &["--request", "POST"],
+        "/v1/doors/1/unlock",
+        None,
+    )
+    .await;
+    assert_eq!((answer.status, answer.body.as_str()), (204, ""));
+    let door = site.client.door(DoorId(1)).await.unwrap();
+    assert_eq!(door.status.unwrap().lock, LockState::Unlocked);
+
+    let path = format!("/v1/doors/{BROKEN_DOOR}/unlock");
+    let answer = curl(&site.socket, &["--request", "POST"], &path, None).await;
+    assert_eq!(answer.status, 503);
+    assert!(
+        answer.problem().1.contains("relay cannot be driven"),
+        "{answer:?}"
+    );
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn why_is_answered_for_users_credentials_and_cards() {
+    let site = Site::start().await;
+    send_examples(&site).await;
+    let check = async |subject, expect: Reason| {
+        let mut request = WhyRequest::new(DoorId(1), subject);
+        request.at = Some("2026-03-30T08:00:00Z".parse().unwrap());
+        let explanation = site.client.why(&request).await.unwrap();
+        assert_eq!(explanation.reason, expect, "{explanation:?}");
+        assert!(!explanation.steps.is_empty());
+    };
+    check(WhySubject::User(UserId(1)), Reason::NoGrant).await;
+    let grant = Grant {
+        user: UserId(1),
+        key: KeyId(1),
+        intervals: Vec::new(),
+    };
+    site.client.give_key(&grant).await.unwrap();
+    check(WhySubject::User(UserId(1)), Reason::Granted).await;
+    check(WhySubject::Credential(CredentialId(1)), Reason::Granted).await;
+    check(
+        WhySubject::Card("0101".parse().unwrap()),
+        Reason::CardUnknown,
+    )
+    .await;
+
+    let body = r#"{"door":1,"user":1,"credential":1}"#;
+    let answer = send(&site.socket, "POST", "/v1/why", body).await;
+    assert!(answer.problem().1.contains("exactly one of"), "{answer:?}");
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn saved_means_in_force_even_for_a_caller_who_gave_up() {
+    let site = Site::start().await;
+    send_examples(&site).await;
+    let mut live = site.doors.subscribe();
+    let closed = site.gate.lock().await;
+
+    let mut door: Door = site.client.record(DoorId(1)).await.unwrap();
+    door.name = "Changed".to_owned();
+    let client = site.client.clone();
+    let call = tokio::spawn(async move { client.replace(&door).await });
+    // The change is durable, and the doors have not taken it in: nobody may say saved.
+    while site.client.record::<Door>(DoorId(1)).await.unwrap().name != "Changed" {
+        tokio::task::yield_now().await;
+    }
+    assert!(
+        !call.is_finished(),
+        "saved was said before the doors had it"
+    );
+    call.abort();
+    assert!(call.await.unwrap_err().is_cancelled());
+    drop(closed);
+    // The doors' end publishes the door's state when it takes the change in.
+    live.recv().await.unwrap();
+    let made = site.client.create(&user(0)).await.unwrap();
+    assert_eq!(made.record.id, UserId(2));
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn typed_calls_keep_every_field() {
+    let site = Site::start().await;
+    send_examples(&site).await;
+    let credential: Credential = site.client.record(CredentialId(1)).await.unwrap();
+    let copy = site.client.replace(&credential).await.unwrap().record;
+    assert_eq!(copy, credential);
+    let removed = site
+        .client
+        .delete::<Credential>(CredentialId(1))
+        .await
+        .unwrap();
+    assert_eq!(removed.removed, [RecordRef::Credential(CredentialId(1))]);
+    site.stop().await;
+}
