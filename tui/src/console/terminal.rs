@@ -10,6 +10,8 @@ use crossterm::{cursor, execute, terminal};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 
+use crate::cli::failure::Exit;
+
 /// Whether the terminal is taken over, so that it is put back once and only then.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
@@ -63,11 +65,13 @@ pub(super) fn put_back() {
     let _ = io::stdout().flush();
 }
 
-/// Puts the terminal back before a panic is reported, so that the report can be read.
+/// Puts the terminal back before a panic is reported, so that the report can be read; then ends
+/// the console, in whichever thread it was: what is left of it would paint over the report.
 fn put_back_on_panic() {
     let report = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
         put_back();
         report(info);
+        std::process::exit(Exit::Software.code().into());
     }));
 }

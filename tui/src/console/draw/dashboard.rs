@@ -14,29 +14,44 @@ use crate::text::{self, console as words};
 use doorward_core::controller::LockState;
 use doorward_core::model::{Door, DoorMode};
 
-/// From this many columns on, doors and passages stand side by side.
-const SIDE_BY_SIDE: u16 = 116;
+/// From this many columns on, the alarms stand beside the doors.
+const ALARMS_BESIDE: u16 = 100;
+
+/// From this many columns on, the passages stand beside doors and alarms.
+const PASSAGES_BESIDE: u16 = 160;
+
+/// Columns of a door's row beside its name, with the borders: lock, contact, health.
+const DOOR_COLUMNS: u16 = 46;
 
 pub(super) fn draw(state: &State, frame: &mut Frame<'_>, area: Rect) {
     let [graph, panes] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
     rate(state, frame, graph);
     let rows = u16::try_from(state.site.doors.len()).unwrap_or(u16::MAX);
     let rows = rows.max(1).saturating_add(2);
-    if area.width >= SIDE_BY_SIDE {
+    let names = u16::try_from(name_columns(&state.site)).unwrap_or(u16::MAX);
+    let columns = names.saturating_add(DOOR_COLUMNS).min(area.width * 3 / 5);
+    if area.width >= PASSAGES_BESIDE {
         let [left, passages_area] =
-            Layout::horizontal([Constraint::Percentage(46), Constraint::Fill(1)]).areas(panes);
+            Layout::horizontal([Constraint::Length(columns), Constraint::Fill(1)]).areas(panes);
         let rows = rows.min(left.height * 2 / 3);
         let [doors_area, alarms_area] =
             Layout::vertical([Constraint::Length(rows), Constraint::Fill(1)]).areas(left);
         doors(state, frame, doors_area);
         alarms(state, frame, alarms_area);
         passages(state, frame, passages_area);
-    } else {
-        let rows = rows.min(panes.height / 2);
-        let [doors_area, passages_area] =
-            Layout::vertical([Constraint::Length(rows), Constraint::Fill(1)]).areas(panes);
+        return;
+    }
+    let rows = rows.min(panes.height / 2);
+    let [top, passages_area] =
+        Layout::vertical([Constraint::Length(rows), Constraint::Fill(1)]).areas(panes);
+    passages(state, frame, passages_area);
+    if area.width >= ALARMS_BESIDE {
+        let [doors_area, alarms_area] =
+            Layout::horizontal([Constraint::Length(columns), Constraint::Fill(1)]).areas(top);
         doors(state, frame, doors_area);
-        passages(state, frame, passages_area);
+        alarms(state, frame, alarms_area);
+    } else {
+        doors(state, frame, top);
     }
 }
 
