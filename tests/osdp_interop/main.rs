@@ -3,4 +3,6 @@
 #[cfg(test)]
 mod our_panel;
 #[cfg(test)]
+mod our_reader;
+#[cfg(test)]
 mod peers;

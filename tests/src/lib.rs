@@ -1,5 +1,8 @@
 //! What the end-to-end tests and benches share: real peers, and a line to meet them on.
 
+pub mod bench;
+pub mod fuzz;
 pub mod osdp_bus;
+pub mod osdp_device;
 pub mod osdp_peer;
 pub mod peer;

@@ -12,11 +12,10 @@ mod tests;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-pub use doorward_core::decide::UntrustedClock;
 use doorward_core::ids::DeviceName;
 use doorward_wire::document::Problems;
 
-pub use keyfile::{KeyFileError, read_scbk};
+pub use keyfile::{KeyFileError, Scbk};
 
 /// The largest configuration file read, in bytes.
 pub const CONFIG_BYTES_MAX: usize = 1 << 20;
@@ -27,7 +26,7 @@ pub const READERS_PER_BUS_MAX: usize = 127;
 /// The most relay boards.
 pub const BOARDS_MAX: usize = 64;
 /// Baud rates of OSDP buses and Modbus RTU lines.
-pub const BAUDS: [u32; 6] = [9600, 19_200, 38_400, 57_600, 115_200, 230_400];
+pub const BAUDS: [u32; 7] = [9600, 19_200, 38_400, 57_600, 115_200, 230_400, 460_800];
 
 /// The configuration of one appliance.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +82,15 @@ pub enum ClockRule {
     Auto,
     /// The system's clock is always right.
     Trusted,
+}
+
+/// What schedules and windows do while the clock is not trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UntrustedClock {
+    /// Whatever depends on the time is refused; grants without schedule or window go on.
+    RefuseScheduled,
+    /// The clock is believed all the same.
+    TrustAnyway,
 }
 
 /// One RS-485 line with OSDP readers.

@@ -1,7 +1,6 @@
-//! Logging, systemd, signals, threads, exit codes.
+//! Logging, systemd, signals, exit codes.
 
 pub mod exit;
 pub mod logging;
 pub mod notify;
 pub mod signals;
-pub mod threads;

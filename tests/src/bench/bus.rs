@@ -1,0 +1,159 @@
+//! A bus of libosdp readers on a paced line, as every bench of the doors uses it.
+
+use anyhow::Result;
+use doorward_core::card::CardBits;
+use doorward_sim::line::{LineSpec, PacedLine, Port};
+
+use crate::osdp_peer::orders::{PanelSaw, PanelSpec, ReaderSpec};
+use crate::osdp_peer::{OsdpPanel, OsdpReaders, reader_on, test_key};
+
+use super::figures::{Samples, Spread};
+use super::progress;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A reader that comes up takes no longer than this, on the slowest line with the most readers.
+const ONLINE: Duration = Duration::from_secs(60);
+
+/// A card that has not arrived by now is lost.
+const ARRIVAL: Duration = Duration::from_secs(5);
+
+/// Between two cards: people do not come in step with the polls.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(120));
+
+/// A line with its readers, and nobody yet to drive it.
+#[derive(Debug)]
+pub struct ReaderBus {
+    /// The readers' process.
+    pub readers: OsdpReaders,
+    /// What each of them is.
+    pub specs: Vec<ReaderSpec>,
+    line: PacedLine,
+    baud: u32,
+    _folder: tempfile::TempDir,
+}
+
+impl ReaderBus {
+    /// Lays the line and powers the readers up.
+    ///
+    /// # Errors
+    /// When `peer-osdp` is missing or refuses them.
+    pub fn start(count: u8, baud: u32, secure: bool) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let line = PacedLine::start(folder.path(), LineSpec::new(baud, usize::from(count)))?;
+        let mut readers = OsdpReaders::start()?;
+        let specs: Vec<_> = (0..count)
+            .map(|index| reader_on(&line, index, baud, secure.then(|| test_key(index))))
+            .collect();
+        for spec in &specs {
+            readers.add(spec.clone())?;
+        }
+        Ok(Self {
+            readers,
+            specs,
+            line,
+            baud,
+            _folder: folder,
+        })
+    }
+
+    /// The panel's device file.
+    #[must_use]
+    pub fn port(&self) -> PathBuf {
+        self.line.path(Port::Panel)
+    }
+
+    /// Shows cards at readers chosen anew each time. `arrival` waits for a card where it is to
+    /// arrive and tells when it did; what comes back is how long each took. A card that does not
+    /// arrive in time is counted, and left out.
+    ///
+    /// # Errors
+    /// When a peer fails.
+    pub fn taps(
+        &mut self,
+        count: u32,
+        card: impl Fn(u32) -> CardBits,
+        mut arrival: impl FnMut(&str, u32, Duration) -> Result<u64>,
+    ) -> Result<(Samples, u32)> {
+        let mut spread = Spread::new(0x00D0_0DAD);
+        let mut took_ns = Vec::new();
+        let mut lost = 0;
+        for number in 0..count {
+            std::thread::sleep(spread.between(PAUSE.0, PAUSE.1));
+            let at = spread.below(self.specs.len() as u64) as usize;
+            let name = self.specs[at].name.clone();
+            let shown_ns = self.readers.show_card(&name, card(number))?;
+            match arrival(&name, number, ARRIVAL) {
+                Ok(arrived_ns) => took_ns.push(arrived_ns.saturating_sub(shown_ns)),
+                Err(error) => {
+                    progress(&format!("card {number} at `{name}` was lost: {error:#}"));
+                    lost += 1;
+                }
+            }
+            if (number + 1) % 100 == 0 {
+                progress(&format!("{} of {count} cards", number + 1));
+            }
+        }
+        Ok((Samples::new(took_ns), lost))
+    }
+
+    /// The same bus with libosdp as the control panel: from the card at the reader to the panel's
+    /// event.
+    ///
+    /// # Errors
+    /// When a peer fails, or a reader does not come online.
+    pub fn taps_at_peer(
+        &mut self,
+        count: u32,
+        card: impl Fn(u32) -> CardBits,
+    ) -> Result<(Samples, u32)> {
+        let mut panel = OsdpPanel::start(PanelSpec {
+            path: self.port(),
+            baud: self.baud,
+            readers: self.specs.clone(),
+        })?;
+        for spec in &self.specs {
+            let up = if spec.key.is_some() {
+                PanelSaw::Secure
+            } else {
+                PanelSaw::Online
+            };
+            panel.wait_until(&spec.name, &up, ONLINE)?;
+        }
+        self.taps(count, &card, |name, number, within| {
+            let bits = card(number);
+            panel.wait_until(name, &PanelSaw::Card { bits }, within)
+        })
+    }
+}
+
+/// The card of a user in benches: H10301, 26 bits, facility 1 and the card number.
+#[must_use]
+pub fn h10301(number: u16) -> CardBits {
+    let data = (1_u32 << 16) | u32::from(number);
+    let even = (data >> 12).count_ones() % 2;
+    let odd = 1 - (data & 0xFFF).count_ones() % 2;
+    let frame = (even << 25) | (data << 1) | odd;
+    let bytes = (frame << 6).to_be_bytes();
+    // 26 bits of four bytes cannot be refused.
+    CardBits::new(26, &bytes).unwrap_or_else(|_| unreachable!())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_card_has_its_number_and_its_parity() {
+        for number in [0, 1, 4711, 65_535] {
+            let bits = h10301(number).to_string();
+            assert_eq!(bits.len(), 26);
+            assert_eq!(u32::from_str_radix(&bits[1..9], 2).unwrap(), 1);
+            assert_eq!(u16::from_str_radix(&bits[9..25], 2).unwrap(), number);
+            let ones = |part: &str| part.matches('1').count();
+            assert_eq!(ones(&bits[..13]) % 2, 0, "even parity in front");
+            assert_eq!(ones(&bits[13..]) % 2, 1, "odd parity behind");
+        }
+    }
+}

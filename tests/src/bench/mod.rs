@@ -1,0 +1,48 @@
+//! The benches behind `tests/bench NAME`.
+//!
+//! A bench measures and reports; it never fails because a machine is slow. Progress goes to
+//! standard error, and the last line on standard output is one JSON object.
+
+pub mod badge_to_relay;
+pub mod bus;
+pub mod figures;
+pub mod idle;
+
+use anyhow::Result;
+use clap::Subcommand;
+use serde::Serialize;
+
+/// Which bench to run.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Bench {
+    /// From a card at a libosdp reader to the coil of a Modbus board; and libosdp's own control
+    /// panel on the same bus, to its event
+    BadgeToRelay(badge_to_relay::Options),
+    /// What the daemon needs while nobody comes
+    Idle(idle::Options),
+}
+
+impl Bench {
+    /// Runs it, and prints its figures.
+    ///
+    /// # Errors
+    /// When it cannot be measured at all: a peer is missing, or the daemon does not start.
+    pub fn run(self) -> Result<()> {
+        match self {
+            Self::BadgeToRelay(options) => print(&badge_to_relay::run(&options)?),
+            Self::Idle(options) => print(&idle::run(&options)?),
+        }
+    }
+}
+
+#[allow(clippy::print_stdout, reason = "the figures are what a bench is for")]
+fn print(figures: &impl Serialize) -> Result<()> {
+    println!("{}", serde_json::to_string(figures)?);
+    Ok(())
+}
+
+/// Says how far a bench is.
+#[allow(clippy::print_stderr, reason = "progress is for the person who waits")]
+pub fn progress(text: &str) {
+    eprintln!("bench: {text}");
+}
