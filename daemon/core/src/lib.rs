@@ -18,9 +18,11 @@ pub mod event;
 #[cfg(test)]
 mod fixture;
 pub mod ids;
+pub mod index;
 pub mod model;
 #[cfg(feature = "openapi")]
 mod openapi;
+pub mod sample;
 pub mod schedule;
 pub mod time;
 pub mod view;

@@ -1,17 +1,11 @@
-use std::fmt;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// A Secure Channel Base Key. `Debug` shows nothing of it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Scbk(pub [u8; 16]);
+use doorward_wire::osdp::Scbk;
 
-impl fmt::Debug for Scbk {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Scbk(…)")
-    }
-}
+/// More than any key file needs.
+const KEY_FILE_BYTES_MAX: u64 = 256;
 
 /// Why a key file was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +27,7 @@ pub enum KeyFileError {
         mode: u32,
     },
     /// It is not a key.
-    #[error("the key file `{}` has {found}, allowed are 32 hexadecimal digits", path.display())]
+    #[error("the key file `{}` has {found}, allowed are 32 random hexadecimal digits", path.display())]
     Content {
         /// Which file.
         path: PathBuf,
@@ -42,45 +36,53 @@ pub enum KeyFileError {
     },
 }
 
-impl Scbk {
-    /// Reads a key from a file of 32 hexadecimal digits that nobody else can read.
-    pub fn read(path: &Path) -> Result<Self, KeyFileError> {
-        let read = |source| KeyFileError::Read {
+/// Reads a key from a file of 32 hexadecimal digits that nobody else can read.
+///
+/// The default key and evenly patterned ones are refused.
+pub fn read_scbk(path: &Path) -> Result<Scbk, KeyFileError> {
+    let read = |source| KeyFileError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let file = std::fs::File::open(path).map_err(read)?;
+    let mode = file.metadata().map_err(read)?.permissions().mode() & 0o7777;
+    if mode & 0o077 != 0 {
+        return Err(KeyFileError::Open {
             path: path.to_owned(),
-            source,
-        };
-        let file = std::fs::File::open(path).map_err(read)?;
-        let mode = file.metadata().map_err(read)?.permissions().mode() & 0o7777;
-        if mode & 0o077 != 0 {
-            return Err(KeyFileError::Open {
-                path: path.to_owned(),
-                mode,
-            });
-        }
-        let mut text = String::new();
-        file.take(256).read_to_string(&mut text).map_err(read)?;
-        let digits: Vec<u8> = text
-            .trim()
-            .chars()
-            .map_while(|digit| digit.to_digit(16)?.try_into().ok())
-            .collect();
-        let content = |found| KeyFileError::Content {
-            path: path.to_owned(),
-            found,
-        };
-        if digits.len() != text.trim().chars().count() {
-            return Err(content(format!(
-                "no hexadecimal digit at position {}",
-                digits.len()
-            )));
-        }
-        if digits.len() != 32 {
-            return Err(content(format!("{} hexadecimal digits", digits.len())));
-        }
-        let mut key = [0; 16];
-        for (byte, pair) in key.iter_mut().zip(digits.chunks_exact(2)) {
-            *byte = pair[0] << 4 | pair[1];
-        }
-        Ok(Self(key))
+            mode,
+        });
     }
+    let mut text = String::new();
+    file.take(KEY_FILE_BYTES_MAX)
+        .read_to_string(&mut text)
+        .map_err(read)?;
+    let content = |found| KeyFileError::Content {
+        path: path.to_owned(),
+        found,
+    };
+    let key = parse(text.trim()).map_err(content)?;
+    if key.is_weak() {
+        return Err(content(
+            "a key that is publicly known or evenly patterned".to_owned(),
+        ));
+    }
+    Ok(key)
+}
+
+fn parse(text: &str) -> Result<Scbk, String> {
+    let digits: Vec<u8> = text
+        .chars()
+        .map_while(|digit| digit.to_digit(16)?.try_into().ok())
+        .collect();
+    if digits.len() != text.chars().count() {
+        return Err(format!("no hexadecimal digit at position {}", digits.len()));
+    }
+    if digits.len() != 2 * Scbk::LEN {
+        return Err(format!("{} hexadecimal digits", digits.len()));
+    }
+    let mut key = [0; Scbk::LEN];
+    for (byte, pair) in key.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = pair[0] << 4 | pair[1];
+    }
+    Ok(Scbk::new(key))
 }

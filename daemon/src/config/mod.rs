@@ -12,10 +12,11 @@ mod tests;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+pub use doorward_core::decide::UntrustedClock;
 use doorward_core::ids::DeviceName;
 use doorward_wire::document::Problems;
 
-pub use keyfile::{KeyFileError, Scbk};
+pub use keyfile::{KeyFileError, read_scbk};
 
 /// The largest configuration file read, in bytes.
 pub const CONFIG_BYTES_MAX: usize = 1 << 20;
@@ -26,7 +27,7 @@ pub const READERS_PER_BUS_MAX: usize = 127;
 /// The most relay boards.
 pub const BOARDS_MAX: usize = 64;
 /// Baud rates of OSDP buses and Modbus RTU lines.
-pub const BAUDS: [u32; 7] = [9600, 19_200, 38_400, 57_600, 115_200, 230_400, 460_800];
+pub const BAUDS: [u32; 6] = [9600, 19_200, 38_400, 57_600, 115_200, 230_400];
 
 /// The configuration of one appliance.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,15 +83,6 @@ pub enum ClockRule {
     Auto,
     /// The system's clock is always right.
     Trusted,
-}
-
-/// What schedules and windows do while the clock is not trusted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UntrustedClock {
-    /// Whatever depends on the time is refused; grants without schedule or window go on.
-    RefuseScheduled,
-    /// The clock is believed all the same.
-    TrustAnyway,
 }
 
 /// One RS-485 line with OSDP readers.

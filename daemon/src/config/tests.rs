@@ -125,10 +125,10 @@ fn a_key_file_must_be_private_and_a_key() {
     let read = |text: &str, mode: u32| {
         std::fs::write(&path, text).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
-        Scbk::read(&path).map_err(|error| error.to_string())
+        read_scbk(&path).map_err(|error| error.to_string())
     };
-    let key = "000102030405060708090a0b0c0d0e0f";
-    assert_eq!(read(&format!("{key}\n"), 0o600).unwrap().0[15], 15);
+    let key = "d10c5e9a70427fb3e8a1965b2c3f480c";
+    assert_eq!(read(&format!("{key}\n"), 0o600).unwrap().expose()[15], 0x0c);
     assert!(read(key, 0o644).unwrap_err().contains("mode 0644"));
     assert!(
         read("00", 0o600)

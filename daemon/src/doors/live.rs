@@ -23,7 +23,7 @@ pub(crate) struct LiveOutbox {
 
 /// The office's end: publishes whatever arrives.
 #[derive(Debug)]
-pub(super) struct LiveInbox {
+pub(crate) struct LiveInbox {
     queue: mpsc::Receiver<Live>,
 }
 
@@ -49,7 +49,7 @@ impl Subject {
 }
 
 /// Both ends of the way to the office.
-pub(super) fn channel() -> (mpsc::Sender<Live>, LiveInbox) {
+pub(crate) fn live_channel() -> (mpsc::Sender<Live>, LiveInbox) {
     let (sender, queue) = mpsc::channel(QUEUED_MAX);
     (sender, LiveInbox { queue })
 }
@@ -86,7 +86,7 @@ impl LiveOutbox {
 
 impl LiveInbox {
     /// Publishes until the doors have stopped.
-    pub(super) async fn publish(mut self, handle: DoorsHandle) {
+    pub(crate) async fn publish(mut self, handle: DoorsHandle) {
         while let Some(live) = self.queue.recv().await {
             handle.publish(live);
         }
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn what_finds_no_room_is_merged_and_arrives_later() {
-        let (sender, mut inbox) = channel();
+        let (sender, mut inbox) = live_channel();
         let outbox = LiveOutbox::new(sender);
         for at in 0..QUEUED_MAX {
             outbox.send(board("first", at % 2 == 0));

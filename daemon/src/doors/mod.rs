@@ -2,8 +2,11 @@
 
 mod handle;
 mod live;
+mod thread;
+mod turns;
 
 pub use handle::{
     Alarm, BoardStatus, DoorsError, DoorsHandle, DoorsRequest, Live, LiveSite, ReaderStatus,
 };
-pub(crate) use live::LiveOutbox;
+pub(crate) use live::{LiveInbox, LiveOutbox, live_channel};
+pub(crate) use thread::{BusPlan, DoorsSetup, start};

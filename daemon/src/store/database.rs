@@ -1,5 +1,6 @@
 //! sled, opened in the one way that the store uses it.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -49,8 +50,10 @@ impl Database {
             .mode(sled::Mode::LowSpace)
             .segment_size(SEGMENT_BYTES)
             // The store's thread alone decides when to flush.
-            .flush_every_ms(None)
-            .open()
+            .flush_every_ms(None);
+        // sled asserts much of what it reads.
+        let db = catch_unwind(AssertUnwindSafe(|| db.open()))
+            .unwrap_or_else(|_| Err(sled::Error::ReportableBug("it panicked".to_owned())))
             .map_err(|error| opening(path.to_owned(), error))?;
         let trees = Trees {
             table: db.open_tree("table")?,
@@ -79,7 +82,7 @@ impl Database {
     pub(super) fn close_failed(self) {
         let Self { trees, files } = self;
         // sled's destructor unwraps the result of its last sync, which on a failing disk panics.
-        let closed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(trees)));
+        let closed = catch_unwind(AssertUnwindSafe(|| drop(trees)));
         if closed.is_err() {
             log::warn!("the failed database did not close in order");
         }

@@ -179,9 +179,9 @@ impl Worker {
     fn append(&mut self, taken: &mut Vec<Queued>) {
         self.number(taken);
         if let Some(failure) = &self.failure {
-            self.log.tell_waiting();
             self.shared
                 .publish_failing(failure, self.log.waiting(), self.lost());
+            self.log.tell_waiting();
             return;
         }
         self.commit_events();
@@ -312,9 +312,9 @@ impl Worker {
                         Failure::new(self.shared.now(), &error)
                     }
                 };
-                self.log.tell_waiting();
                 self.shared
                     .publish_failing(&failure, self.log.waiting(), self.lost());
+                self.log.tell_waiting();
                 self.failure = Some(failure);
             }
         }

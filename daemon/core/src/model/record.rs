@@ -48,6 +48,19 @@ pub enum Kind {
     Schedule,
 }
 
+impl Kind {
+    /// All kinds: what a record refers to comes before it.
+    pub const ALL: [Self; 7] = [
+        Self::Place,
+        Self::Schedule,
+        Self::Door,
+        Self::User,
+        Self::Credential,
+        Self::Key,
+        Self::Grant,
+    ];
+}
+
 impl Record {
     /// What names it.
     #[must_use]

@@ -244,24 +244,29 @@ fn the_largest_valid_records_fit() {
         doors: doors.collect(),
         ..key(u32::MAX, &[])
     })));
-    changes.push(put(Record::Schedule(Schedule {
-        id: ScheduleId(1),
-        name: "𐍈".repeat(100),
-        time_zone: "America/Argentina/ComodRivadavia".to_owned(),
-        weekly: vec![
-            WeeklyInterval {
-                day: Weekday::Wednesday,
-                from_minute: 1_000,
-                until_minute: 1_200,
-            };
-            200
-        ],
-    })));
+    // So many that leaves are full of the largest.
+    changes.extend((1..=100).map(|id| {
+        put(Record::Schedule(Schedule {
+            id: ScheduleId(id),
+            name: "𐍈".repeat(100),
+            time_zone: "America/Argentina/ComodRivadavia".to_owned(),
+            weekly: vec![
+                WeeklyInterval {
+                    day: Weekday::Wednesday,
+                    from_minute: 1_000,
+                    until_minute: 1_200,
+                };
+                200
+            ],
+        }))
+    }));
     // Twice, so that an audit entry holds both before and after.
     for _ in 0..2 {
         site.commit(&changes).unwrap();
     }
-    assert_eq!(site.store.verify_audit(1).unwrap(), 12 + 2 * 1_002);
+    assert_eq!(site.store.verify_audit(1).unwrap(), 12 + 2 * 1_101);
+    let blobs = site.folder.path().join("table/blobs");
+    assert_eq!(std::fs::read_dir(blobs).unwrap().count(), 0);
     site.stopped();
 }
 

@@ -314,3 +314,29 @@ fn configurations_that_cannot_be() {
         "reader `4` has a key that is publicly known or evenly patterned, a random one is needed",
     );
 }
+
+#[test]
+fn what_waits_survives_a_restart_of_the_link() {
+    let mut bus = online(2);
+    // The reader restarts unseen, and the feedback comes before the panel knows.
+    bus.replug(0);
+    let tokens: Vec<Token> = [
+        Command::Abort,
+        Command::led(green()),
+        Command::Buzzer(BuzzerControl::beeps(1, 1)),
+    ]
+    .into_iter()
+    .map(|command| bus.panel.send(address(0), command).unwrap())
+    .collect();
+    bus.run_for(500_000);
+    let outcomes: Vec<_> = tokens
+        .into_iter()
+        .map(|token| outcome(&bus, token))
+        .collect();
+    let (offline, done) = (Some(CommandOutcome::Offline), Some(CommandOutcome::Done));
+    assert!(
+        outcomes == [offline, done, done] || outcomes == [done, done, done],
+        "{outcomes:?}"
+    );
+    assert!(bus.readers[0].events.contains(&PdEvent::Led(green())));
+}

@@ -84,6 +84,8 @@ pub(crate) struct Link {
     tx: Vec<u8>,
     pub(super) body: Vec<u8>,
     pub(super) attempts: u32,
+    /// Not a byte came in the last wait.
+    pub(super) is_silent: bool,
     /// Not before this is it the link's turn.
     pub(super) not_before: Mono,
     pub(super) accepted_at: Mono,
@@ -120,6 +122,7 @@ impl Link {
             tx: Vec::new(),
             body: Vec::new(),
             attempts: 0,
+            is_silent: false,
             not_before: now,
             accepted_at: now,
             heard_at: None,
@@ -145,9 +148,9 @@ impl Link {
         matches!(self.stage, Stage::Absent)
     }
 
-    /// Absent, or silent more than once in a row.
+    /// Absent, or silent in its last wait.
     pub(super) const fn is_doubtful(&self) -> bool {
-        self.is_absent() || self.attempts > 1
+        self.is_absent() || self.is_silent
     }
 
     pub(super) const fn is_online(&self) -> bool {
@@ -191,7 +194,7 @@ impl Link {
     /// standard's full time for a PD that may not be there at all.
     pub(super) fn reply_window(&self, may_wait_fully: bool) -> (u64, bool) {
         if !self.is_absent() {
-            return (self.window.online_us(self.attempts), false);
+            return (self.window.online_us(), false);
         }
         let is_stranger = self.window.mean_us().is_none();
         if self.is_heard_late || (is_stranger && (may_wait_fully || self.stats.probes == 1)) {
@@ -332,6 +335,7 @@ impl Link {
         self.stats.replies += 1;
         self.sequence = self.sequence.next();
         self.attempts = 0;
+        self.is_silent = false;
         self.probes = 0;
         self.accepted_at = now;
         self.busy_since = None;

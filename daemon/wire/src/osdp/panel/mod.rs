@@ -44,7 +44,7 @@ const DAMAGED_WAIT_US: u64 = 4_000;
 const STRAY_WAIT_US: u64 = 50_000;
 /// The wait for a PD that is absent or seems to be is followed by this many times its length for
 /// those that are there.
-const PROBE_SHARE: u64 = 3;
+const DOUBT_SHARE: u64 = 3;
 /// How often a PD that has never answered gets the standard's full time, once others are online.
 const FULL_PROBE_PAUSE_US: u64 = 60_000_000;
 
@@ -172,8 +172,10 @@ impl ControlPanel {
         if matches!(self.line, Line::Waiting(_)) {
             self.end_wait(now);
             if let Some(link) = self.links.get_mut(wait.link) {
-                link.on_timeout(now, &mut self.events);
-                self.turns.probe_at = now.plus_us(PROBE_SHARE * wait.window_us);
+                link.on_timeout(now, wait.first_byte_at.is_none(), &mut self.events);
+                // The first silence may be one lost frame; it is not made up for as thoroughly.
+                let share = if link.attempts == 1 { 1 } else { DOUBT_SHARE };
+                self.turns.probe_at = now.plus_us(share * wait.window_us);
                 if wait.is_full_probe {
                     self.turns.full_probe_at = now.plus_us(FULL_PROBE_PAUSE_US);
                 }

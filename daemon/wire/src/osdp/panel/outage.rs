@@ -27,7 +27,13 @@ const HANDSHAKE_PAUSE_US: core::ops::RangeInclusive<u64> = 250_000..=10_000_000;
 const FORGET_WINDOW_US: u64 = 120_000_000;
 impl Link {
     /// The wait ended without a reply that could be accepted.
-    pub(super) fn on_timeout(&mut self, now: Mono, events: &mut VecDeque<BusEvent>) {
+    pub(super) fn on_timeout(
+        &mut self,
+        now: Mono,
+        is_silent: bool,
+        events: &mut VecDeque<BusEvent>,
+    ) {
+        self.is_silent = is_silent;
         self.stats.timeouts += 1;
         self.attempts += 1;
         if matches!(self.exchange, Some(Purpose::Probe)) {
@@ -54,6 +60,7 @@ impl Link {
     fn on_probe_timeout(&mut self, now: Mono, events: &mut VecDeque<BusEvent>) {
         self.exchange = None;
         self.sequence = Sequence::START;
+        self.drop_queue(events);
         self.is_heard_late = false;
         self.not_before = now.plus_us(doubled(&PROBE_PAUSE_US, self.probes));
         self.probes += 1;
@@ -88,7 +95,13 @@ impl Link {
         }
     }
 
-    /// Starts all over: session, sequence and waiting commands are gone, and a probe is next.
+    fn drop_queue(&mut self, events: &mut VecDeque<BusEvent>) {
+        while let Some(queued) = self.queue.pop() {
+            self.finish(&queued, CommandOutcome::Offline, events);
+        }
+    }
+
+    /// Starts all over: session and sequence are gone, and a probe is next.
     pub(super) fn go_offline(
         &mut self,
         now: Mono,
@@ -98,13 +111,21 @@ impl Link {
         if let Some(Purpose::Queued(queued)) = self.exchange.take() {
             self.finish(&queued, CommandOutcome::Offline, events);
         }
-        while let Some(queued) = self.queue.pop() {
-            self.finish(&queued, CommandOutcome::Offline, events);
+        // Where the PD is there and only the link begins anew, what waits can go out soon.
+        let is_restart = matches!(
+            reason,
+            OfflineReason::SecureChannelLost
+                | OfflineReason::SequenceLost
+                | OfflineReason::KeyChanged
+        );
+        if !is_restart {
+            self.drop_queue(events);
         }
         self.stage = Stage::Absent;
         self.session = None;
         self.sequence = Sequence::START;
         self.attempts = 0;
+        self.is_silent = false;
         self.probes = 0;
         self.busy_since = None;
         self.absent_since = now;
@@ -131,6 +152,7 @@ impl Link {
         events: &mut VecDeque<BusEvent>,
     ) {
         self.exchange = None;
+        self.drop_queue(events);
         self.stage = Stage::Absent;
         self.session = None;
         self.sequence = Sequence::START;

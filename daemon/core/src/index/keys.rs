@@ -1,0 +1,246 @@
+//! Keys and schedules: few, hot, one cache line each.
+
+use super::ids::{IdMap, Slab};
+use crate::ids::{DoorId, KeyId, ScheduleId};
+use crate::model::{Interval, Key, Schedule};
+use crate::schedule::{CompiledSchedule, Zones};
+use crate::view::{BlockFacts, KeyFacts};
+
+/// Doors with a number below this are bits; the others are listed.
+const BITS: u32 = 192;
+
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct KeySlot {
+    id: u32,
+    status: Status,
+    /// The schedule's slot, or [`KeySlot::ALWAYS`].
+    schedule: u32,
+    /// Grants that refer to the slot; it stays until there are none.
+    grants: u32,
+    low_doors: [u64; (BITS / 64) as usize],
+    /// Sorted.
+    high_doors: Box<[u32]>,
+    /// For the few keys that are limited otherwise than by a schedule.
+    limits: Option<Box<Limits>>,
+}
+
+const _: () = assert!(size_of::<KeySlot>() == 64);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Status {
+    #[default]
+    Missing,
+    Known,
+}
+
+#[derive(Debug)]
+struct Limits {
+    block: BlockFacts,
+    window: Option<Interval>,
+}
+
+impl KeySlot {
+    const ALWAYS: u32 = u32::MAX;
+
+    #[inline]
+    fn opens(&self, door: DoorId) -> bool {
+        if door.0 < BITS {
+            self.low_doors[door.0 as usize / 64] >> (door.0 % 64) & 1 == 1
+        } else {
+            self.high_doors.binary_search(&door.0).is_ok()
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct ScheduleSlot {
+    id: u32,
+    compiled: Option<CompiledSchedule>,
+    /// In the table.
+    known: bool,
+    /// Keys that refer to the slot.
+    keys: u32,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Keys {
+    keys: Slab<KeySlot>,
+    key_slots: IdMap,
+    schedules: Slab<ScheduleSlot>,
+    schedule_slots: IdMap,
+    zones: Zones,
+}
+
+impl Keys {
+    /// A key's number, in the table or not.
+    pub(super) fn id(&self, slot: u32) -> u32 {
+        self.keys.at(slot).id
+    }
+
+    #[inline]
+    pub(super) fn facts(&self, slot: u32, door: DoorId) -> Option<KeyFacts<u32>> {
+        let key = self.keys.at(slot);
+        if key.status == Status::Missing {
+            return None;
+        }
+        let (block, window) = match &key.limits {
+            None => (BlockFacts::None, None),
+            Some(limits) => (limits.block, limits.window),
+        };
+        Some(KeyFacts {
+            id: KeyId(key.id),
+            opens_door: key.opens(door),
+            block,
+            window,
+            schedule: (key.schedule != KeySlot::ALWAYS).then_some(key.schedule),
+        })
+    }
+
+    #[inline]
+    pub(super) fn schedule(&self, slot: u32) -> Option<(ScheduleId, &CompiledSchedule)> {
+        let schedule = self.schedules.at(slot);
+        let compiled = schedule.compiled.as_ref()?;
+        Some((ScheduleId(schedule.id), compiled))
+    }
+
+    pub(super) fn put(&mut self, key: &Key) {
+        let slot = self.slot_of(key.id.0);
+        let schedule = match key.schedule {
+            None => KeySlot::ALWAYS,
+            Some(id) => self.refer_schedule(id.0),
+        };
+        let block = match &key.blocked {
+            None => BlockFacts::None,
+            Some(block) => block
+                .until
+                .map_or(BlockFacts::UntilLifted, BlockFacts::Until),
+        };
+        let limited = block != BlockFacts::None || key.window.is_some();
+        let window = key.window;
+        let old = self.keys.at_mut(slot);
+        let old_schedule = core::mem::replace(&mut old.schedule, schedule);
+        let was_known = core::mem::replace(&mut old.status, Status::Known) == Status::Known;
+        old.limits = limited.then(|| Box::new(Limits { block, window }));
+        old.low_doors = [0; (BITS / 64) as usize];
+        let mut high = Vec::new();
+        for &DoorId(door) in &key.doors {
+            if door < BITS {
+                old.low_doors[door as usize / 64] |= 1 << (door % 64);
+            } else {
+                high.push(door);
+            }
+        }
+        high.sort_unstable();
+        old.high_doors = high.into_boxed_slice();
+        if was_known {
+            self.unrefer_schedule(old_schedule);
+        }
+    }
+
+    pub(super) fn remove(&mut self, id: KeyId) {
+        let Some(slot) = self.key_slots.find(id.0) else {
+            return;
+        };
+        let key = self.keys.at_mut(slot);
+        if key.status == Status::Known {
+            let schedule = key.schedule;
+            *key = KeySlot {
+                id: key.id,
+                grants: key.grants,
+                schedule: KeySlot::ALWAYS,
+                ..KeySlot::default()
+            };
+            self.unrefer_schedule(schedule);
+            self.release_if_unused(slot);
+        }
+    }
+
+    /// The slot of a key, in the table or not yet.
+    pub(super) fn slot_of(&mut self, id: u32) -> u32 {
+        if let Some(slot) = self.key_slots.find(id) {
+            return slot;
+        }
+        let slot = self.keys.add(KeySlot {
+            id,
+            schedule: KeySlot::ALWAYS,
+            ..KeySlot::default()
+        });
+        self.key_slots.set(id, slot);
+        slot
+    }
+
+    pub(super) fn find(&self, id: KeyId) -> Option<u32> {
+        self.key_slots.find(id.0)
+    }
+
+    /// Notes that a grant refers to the slot.
+    pub(super) fn refer(&mut self, slot: u32) {
+        self.keys.at_mut(slot).grants += 1;
+    }
+
+    pub(super) fn unrefer(&mut self, slot: u32) {
+        self.keys.at_mut(slot).grants -= 1;
+        self.release_if_unused(slot);
+    }
+
+    fn release_if_unused(&mut self, slot: u32) {
+        let key = self.keys.at(slot);
+        if key.status == Status::Missing && key.grants == 0 {
+            let id = key.id;
+            self.keys.take(slot);
+            self.key_slots.clear(id);
+        }
+    }
+
+    pub(super) fn put_schedule(&mut self, schedule: &Schedule) {
+        let compiled = CompiledSchedule::compile(schedule, &mut self.zones).ok();
+        let slot = self.schedule_slot_of(schedule.id.0);
+        let old = self.schedules.at_mut(slot);
+        old.compiled = compiled;
+        old.known = true;
+    }
+
+    pub(super) fn remove_schedule(&mut self, id: ScheduleId) {
+        if let Some(slot) = self.schedule_slots.find(id.0) {
+            let schedule = self.schedules.at_mut(slot);
+            schedule.compiled = None;
+            schedule.known = false;
+            self.release_schedule_if_unused(slot);
+        }
+    }
+
+    fn schedule_slot_of(&mut self, id: u32) -> u32 {
+        if let Some(slot) = self.schedule_slots.find(id) {
+            return slot;
+        }
+        let slot = self.schedules.add(ScheduleSlot {
+            id,
+            ..ScheduleSlot::default()
+        });
+        self.schedule_slots.set(id, slot);
+        slot
+    }
+
+    fn refer_schedule(&mut self, id: u32) -> u32 {
+        let slot = self.schedule_slot_of(id);
+        self.schedules.at_mut(slot).keys += 1;
+        slot
+    }
+
+    fn unrefer_schedule(&mut self, slot: u32) {
+        if slot != KeySlot::ALWAYS {
+            self.schedules.at_mut(slot).keys -= 1;
+            self.release_schedule_if_unused(slot);
+        }
+    }
+
+    fn release_schedule_if_unused(&mut self, slot: u32) {
+        let schedule = self.schedules.at(slot);
+        if !schedule.known && schedule.keys == 0 {
+            let id = schedule.id;
+            self.schedules.take(slot);
+            self.schedule_slots.clear(id);
+        }
+    }
+}

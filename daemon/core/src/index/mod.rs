@@ -1,0 +1,290 @@
+//! The access index: the whole access table in memory, compact, for decisions in two cache misses.
+//!
+//! A card's number or bits become one exact 128-bit identity; one probe of a hash table finds its
+//! credential, which names its user's cache line, which holds the user's keys. Keys, doors and
+//! schedules are few and stay in the cache. Nothing here allocates on the decision path, and no
+//! change costs more than itself.
+
+mod cards;
+mod ids;
+mod keys;
+#[cfg(test)]
+mod tests;
+mod users;
+
+use core::ops::ControlFlow;
+
+use crate::ids::{CredentialId, DoorId, UserId};
+use crate::model::{Change, Credential, DoorMode, Grant, Interval, Record, RecordRef, TableDelta};
+use crate::time::Wall;
+use crate::view::{
+    AccessView, CardIdentity, CredentialFacts, DoorFacts, KeyFacts, ScheduleReading, Unreadable,
+    UserFacts,
+};
+use cards::{Cards, Entry};
+use ids::{IdMap, Slab};
+use keys::Keys;
+use users::{GrantRef, Users};
+
+/// The access table in memory, built from its records and kept by its deltas.
+///
+/// Records may come in any order; one that refers to what is not there (yet) opens nothing.
+#[derive(Debug, Default)]
+pub struct AccessIndex {
+    revision: u64,
+    cards: Cards,
+    validities: Slab<Validity>,
+    users: Users,
+    keys: Keys,
+    doors: IdMap,
+}
+
+/// An [`Interval`] in 16 bytes.
+#[derive(Debug, Clone, Copy, Default)]
+struct Validity {
+    from: i64,
+    until: i64,
+}
+
+impl From<Interval> for Validity {
+    fn from(interval: Interval) -> Self {
+        Self {
+            from: interval.from.map_or(i64::MIN, |from| from.0),
+            until: interval.until.map_or(i64::MAX, |until| until.0),
+        }
+    }
+}
+
+impl From<Validity> for Interval {
+    fn from(validity: Validity) -> Self {
+        Self {
+            from: (validity.from != i64::MIN).then_some(Wall(validity.from)),
+            until: (validity.until != i64::MAX).then_some(Wall(validity.until)),
+        }
+    }
+}
+
+impl FromIterator<Record> for AccessIndex {
+    fn from_iter<T: IntoIterator<Item = Record>>(records: T) -> Self {
+        let mut index = Self::default();
+        index.extend(records);
+        index
+    }
+}
+
+impl Extend<Record> for AccessIndex {
+    fn extend<T: IntoIterator<Item = Record>>(&mut self, records: T) {
+        for record in records {
+            self.put(&record);
+        }
+    }
+}
+
+impl AccessIndex {
+    /// The revision of the last delta applied, or as set.
+    #[must_use]
+    pub const fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// Says which revision the records put so far are of.
+    pub const fn set_revision(&mut self, revision: u64) {
+        self.revision = revision;
+    }
+
+    /// Does a committed change.
+    pub fn apply(&mut self, delta: &TableDelta) {
+        for change in &delta.changes {
+            match change {
+                Change::Put(record) => self.put(record),
+                Change::Remove(reference) => self.remove(*reference),
+            }
+        }
+        self.revision = delta.revision;
+    }
+
+    /// Takes in a record, new or changed.
+    pub fn put(&mut self, record: &Record) {
+        match record {
+            Record::Place(_) => {}
+            Record::Door(door) => self.doors.set(door.id.0, mode_number(door.mode)),
+            Record::User(user) => self.users.put(user),
+            Record::Credential(credential) => self.put_credential(credential),
+            Record::Key(key) => self.keys.put(key),
+            Record::Grant(grant) => self.put_grant(grant),
+            Record::Schedule(schedule) => self.keys.put_schedule(schedule),
+        }
+    }
+
+    fn remove(&mut self, reference: RecordRef) {
+        match reference {
+            RecordRef::Place(_) => {}
+            RecordRef::Door(door) => self.doors.clear(door.0),
+            RecordRef::User(user) => self.users.remove(user),
+            RecordRef::Credential(credential) => self.remove_credential(credential),
+            RecordRef::Key(key) => self.keys.remove(key),
+            RecordRef::Grant { user, key } => {
+                if let Some(slot) = self.keys.find(key)
+                    && self.users.remove_grant(user, slot)
+                {
+                    self.keys.unrefer(slot);
+                }
+            }
+            RecordRef::Schedule(schedule) => self.keys.remove_schedule(schedule),
+        }
+    }
+
+    fn put_credential(&mut self, credential: &Credential) {
+        // The new user is referred to before the old one is let go: they may be the same.
+        let user = credential
+            .user
+            .map_or(Entry::NOBODY, |user| self.users.refer(user));
+        self.remove_credential(credential.id);
+        let validity = Interval {
+            from: credential.valid_from,
+            until: credential.valid_until,
+        };
+        let validity = if validity == Interval::default() {
+            Entry::ALWAYS
+        } else {
+            self.validities.add(validity.into())
+        };
+        let entry = Entry::new(credential.id, user, validity, credential.state);
+        self.cards.insert(&credential.data.identity(), entry);
+    }
+
+    fn remove_credential(&mut self, id: CredentialId) {
+        let Some(entry) = self.cards.remove(id) else {
+            return;
+        };
+        if entry.user != Entry::NOBODY {
+            self.users.unrefer(entry.user);
+        }
+        if entry.validity != Entry::ALWAYS {
+            self.validities.take(entry.validity);
+        }
+    }
+
+    fn put_grant(&mut self, grant: &Grant) {
+        let Self { users, keys, .. } = self;
+        let slot = keys.slot_of(grant.key.0);
+        let key_id = |slot| keys.id(slot);
+        if users.put_grant(grant.user, slot, &grant.intervals, key_id) {
+            keys.refer(slot);
+        }
+    }
+
+    #[inline]
+    fn facts_of(&self, entry: &Entry) -> CredentialFacts<u32> {
+        CredentialFacts {
+            id: CredentialId(entry.id),
+            user: (entry.user != Entry::NOBODY).then_some(entry.user),
+            state: entry.state.into(),
+            validity: if entry.validity == Entry::ALWAYS {
+                Interval::default()
+            } else {
+                (*self.validities.at(entry.validity)).into()
+            },
+        }
+    }
+}
+
+impl AccessView for AccessIndex {
+    type User = u32;
+    type Key = u32;
+    type Schedule = u32;
+
+    #[inline]
+    fn door(&self, door: DoorId) -> Result<Option<DoorFacts>, Unreadable> {
+        let mode = self.doors.find(door.0);
+        Ok(mode.map(|number| DoorFacts {
+            mode: mode_of_number(number),
+        }))
+    }
+
+    #[inline]
+    fn credentials(
+        &self,
+        identity: &CardIdentity,
+        mut visit: impl FnMut(CredentialFacts<u32>),
+    ) -> Result<(), Unreadable> {
+        self.cards
+            .visit(identity, |entry| visit(self.facts_of(entry)));
+        Ok(())
+    }
+
+    fn credential(
+        &self,
+        credential: CredentialId,
+    ) -> Result<Option<CredentialFacts<u32>>, Unreadable> {
+        let entry = self.cards.find(credential);
+        Ok(entry.map(|entry| self.facts_of(entry)))
+    }
+
+    fn find_user(&self, user: UserId) -> Result<Option<u32>, Unreadable> {
+        Ok(self.users.find(user))
+    }
+
+    #[inline]
+    fn user(&self, user: u32) -> Result<Option<UserFacts>, Unreadable> {
+        let facts = self.users.facts(user);
+        Ok(facts.map(|(id, state, extended_unlock)| UserFacts {
+            id,
+            state,
+            extended_unlock,
+        }))
+    }
+
+    #[inline]
+    fn grants(
+        &self,
+        user: u32,
+        mut visit: impl FnMut(u32, &[Interval]) -> ControlFlow<()>,
+    ) -> Result<(), Unreadable> {
+        for grant in self.users.grants(user) {
+            let intervals: &[Interval] = match grant.intervals {
+                GrantRef::ALWAYS => &[],
+                at => self.users.intervals.at(at),
+            };
+            if visit(grant.key, intervals).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn key(&self, key: u32, door: DoorId) -> Result<Option<KeyFacts<u32>>, Unreadable> {
+        Ok(self.keys.facts(key, door))
+    }
+
+    #[inline]
+    fn schedule(&self, schedule: u32, at: Wall) -> Result<Option<ScheduleReading>, Unreadable> {
+        Ok(self.keys.schedule(schedule).map(|(id, compiled)| {
+            let local = compiled.local(at);
+            ScheduleReading {
+                id,
+                open: compiled.is_open(local),
+                local,
+            }
+        }))
+    }
+}
+
+const fn mode_number(mode: DoorMode) -> u32 {
+    match mode {
+        DoorMode::Normal => 0,
+        DoorMode::Unlocked => 1,
+        DoorMode::Locked => 2,
+        DoorMode::Lockdown => 3,
+    }
+}
+
+const fn mode_of_number(number: u32) -> DoorMode {
+    match number {
+        0 => DoorMode::Normal,
+        1 => DoorMode::Unlocked,
+        2 => DoorMode::Locked,
+        _ => DoorMode::Lockdown,
+    }
+}

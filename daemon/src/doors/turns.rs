@@ -1,0 +1,330 @@
+//! The loop around the controller: one input at a time in, everything it wants done out.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use doorward_core::alarm::{AlarmChange, AlarmKind, AlarmSubject, Condition};
+use doorward_core::controller::{
+    BoardEvent, CommandError, CommandId, Controller, Feedback, Input, Output, RecordToken,
+    RelayCommand,
+};
+use doorward_core::ids::{BoardIx, DeviceName, ReaderIx};
+use doorward_core::model::{Change, Door, Record, RecordRef, TableDelta};
+use doorward_core::time::{Now, Wall};
+use doorward_wire::board::OutputState;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::handle::{Alarm, BoardStatus, DoorsRequest, Live};
+use super::live::LiveOutbox;
+use crate::clock::Clock;
+use crate::readers::FeedbackSender;
+use crate::relays::RelayLineHandle;
+use crate::store::{AppendAck, EventSink, TableView};
+use crate::system::notify;
+
+/// How long the loop sleeps at most, so that live state that found no room is sent again.
+const TURN_MAX: Duration = Duration::from_secs(1);
+
+/// Where the controller's outputs go.
+pub(super) struct Devices {
+    /// For each reader by its number: its bus, and its number on that bus.
+    pub(super) readers: Vec<(FeedbackSender, usize)>,
+    /// For each board by its number: its name, and which line it is on.
+    pub(super) boards: Vec<(DeviceName, usize)>,
+    pub(super) lines: Vec<RelayLineHandle>,
+    pub(super) events: EventSink,
+    pub(super) live: LiveOutbox,
+}
+
+/// What comes in.
+pub(super) struct Inboxes {
+    pub(super) inputs: mpsc::Receiver<Input>,
+    pub(super) boards: mpsc::Receiver<(BoardIx, BoardEvent)>,
+    pub(super) acks: mpsc::UnboundedReceiver<AppendAck>,
+    pub(super) requests: mpsc::Receiver<DoorsRequest>,
+    pub(super) alarms: mpsc::Receiver<AlarmChange>,
+}
+
+/// The controller with all that it needs for its turns.
+pub(super) struct Turns {
+    controller: Controller,
+    view: View,
+    devices: Devices,
+    clock: Arc<Clock>,
+    commands: BTreeMap<CommandId, oneshot::Sender<Result<(), CommandError>>>,
+    next_command: u64,
+    /// The alarms that hold, and since when.
+    alarms: BTreeMap<(AlarmKind, AlarmSubject), Wall>,
+}
+
+/// The access table as the doors see it: the store until the index is warm.
+enum View {
+    Store {
+        table: TableView,
+        /// Changes since the index began to be built.
+        missed: Vec<TableDelta>,
+    },
+}
+
+enum Wake {
+    Recorded(AppendAck),
+    Input(Input),
+    Board(BoardIx, BoardEvent),
+    Request(DoorsRequest),
+    Alarm(AlarmChange),
+    Time,
+    Stop,
+}
+
+impl Turns {
+    pub(super) fn new(
+        controller: Controller,
+        table: TableView,
+        devices: Devices,
+        clock: Arc<Clock>,
+    ) -> Self {
+        Self {
+            controller,
+            view: View::Store {
+                table,
+                missed: Vec::new(),
+            },
+            devices,
+            clock,
+            commands: BTreeMap::new(),
+            next_command: 0,
+            alarms: BTreeMap::new(),
+        }
+    }
+
+    /// Takes turns until stopped, then tells every relay its safe state. Returns the relays' lines,
+    /// to be closed.
+    pub(super) async fn run(
+        mut self,
+        mut inboxes: Inboxes,
+        served: oneshot::Sender<()>,
+        stop: CancellationToken,
+    ) -> Vec<RelayLineHandle> {
+        self.controller.start(self.clock.now());
+        self.carry_out();
+        // Whoever waits for it may have given up.
+        let _ = served.send(());
+        let watchdog = notify::watchdog_interval()
+            .unwrap_or(TURN_MAX)
+            .min(TURN_MAX);
+        let mut last_alive = Instant::now();
+        loop {
+            let wake = self.wait(&mut inboxes, &stop).await;
+            if matches!(wake, Wake::Stop) {
+                break;
+            }
+            self.turn(wake);
+            self.carry_out();
+            self.devices.live.flush();
+            if last_alive.elapsed() >= watchdog {
+                notify::alive();
+                last_alive = Instant::now();
+            }
+        }
+        self.controller.stop(self.clock.now());
+        self.carry_out();
+        self.devices.lines
+    }
+
+    async fn wait(&self, inboxes: &mut Inboxes, stop: &CancellationToken) -> Wake {
+        let pause = Instant::now() + TURN_MAX;
+        let until = self.controller.poll_timeout().map_or(pause, |at| {
+            pause.min(Instant::from_std(self.clock.instant(at)))
+        });
+        // Cancel-safe: receiving from a channel takes a message only when the arm is chosen, and
+        // the index is asked for only until it has come.
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => Wake::Stop,
+            Some(ack) = inboxes.acks.recv() => Wake::Recorded(ack),
+            Some((board, event)) = inboxes.boards.recv() => Wake::Board(board, event),
+            Some(input) = inboxes.inputs.recv() => Wake::Input(input),
+            () = sleep_until(until) => Wake::Time,
+            Some(request) = inboxes.requests.recv() => Wake::Request(request),
+            Some(alarm) = inboxes.alarms.recv() => Wake::Alarm(alarm),
+        }
+    }
+
+    fn turn(&mut self, wake: Wake) {
+        let now = self.clock.now();
+        match wake {
+            Wake::Recorded(ack) => {
+                let token = RecordToken(ack.token);
+                let input = match ack.result {
+                    Ok(_) => Input::Recorded { token },
+                    Err(_) => Input::RecordFailed { token },
+                };
+                self.handle(now, input);
+            }
+            Wake::Input(input) => self.handle(now, input),
+            Wake::Board(board, event) => self.board(now, board, event),
+            Wake::Alarm(alarm) => self.handle(now, Input::Alarm(alarm)),
+            Wake::Request(DoorsRequest::Apply { delta, done }) => {
+                self.apply(now, delta);
+                // Whoever asked may have gone; the change is in force all the same.
+                let _ = done.send(());
+            }
+            Wake::Request(DoorsRequest::Command {
+                door,
+                command,
+                actor,
+                done,
+            }) => {
+                let id = CommandId(self.next_command);
+                self.next_command += 1;
+                self.commands.insert(id, done);
+                self.handle(
+                    now,
+                    Input::Command {
+                        id,
+                        door,
+                        command,
+                        actor,
+                    },
+                );
+            }
+            Wake::Time => self.controller.handle_timeout(now),
+            Wake::Stop => {}
+        }
+    }
+
+    fn handle(&mut self, now: Now, input: Input) {
+        match &self.view {
+            View::Store { table, .. } => self.controller.handle(now, input, table),
+        }
+    }
+
+    fn board(&mut self, now: Now, board: BoardIx, event: BoardEvent) {
+        let online = match &event {
+            BoardEvent::Online => Some(true),
+            BoardEvent::Offline => Some(false),
+            BoardEvent::Inputs(_) | BoardEvent::OutputFailed { .. } => None,
+        };
+        if let (Some(online), Some((name, _))) =
+            (online, self.devices.boards.get(usize::from(board.0)))
+        {
+            self.devices.live.send(Live::Board(BoardStatus {
+                name: name.clone(),
+                online,
+            }));
+        }
+        self.handle(now, Input::Board { board, event });
+    }
+
+    /// Brings a committed change into force: in the index, and in the doors themselves.
+    fn apply(&mut self, now: Now, delta: TableDelta) {
+        for change in &delta.changes {
+            match change {
+                Change::Put(Record::Door(door)) => {
+                    self.make_safe(door);
+                    self.controller.put_door(now, door.clone());
+                }
+                Change::Remove(RecordRef::Door(door)) => self.controller.remove_door(now, *door),
+                _ => {}
+            }
+        }
+        self.controller.set_revision(delta.revision);
+        match &mut self.view {
+            View::Store { missed, .. } => missed.push(delta),
+        }
+    }
+
+    /// Has the board drop the door's relay whenever it is left alone: a strike locks, a magnet lets
+    /// go.
+    fn make_safe(&self, door: &Door) {
+        let Some(relay) = &door.wiring.relay else {
+            return;
+        };
+        let boards = &self.devices.boards;
+        let Some(at) = boards.iter().position(|(name, _)| **name == *relay.board) else {
+            return;
+        };
+        let Ok(board) = u16::try_from(at).map(BoardIx) else {
+            return;
+        };
+        if let Some(line) = self.devices.lines.get(boards[at].1)
+            && let Err(error) = line.set_safe(board, relay.output, OutputState::Off)
+        {
+            log::error!(board = &*relay.board; "door `{}` has no safe state: {error}", door.name);
+        }
+    }
+
+    /// Does everything that the controller wants done, in its order.
+    fn carry_out(&mut self) {
+        while let Some(output) = self.controller.poll_output() {
+            match output {
+                Output::Relay {
+                    board,
+                    output,
+                    command,
+                } => self.relay(board, output, command),
+                Output::Feedback { reader, feedback } => self.feedback(reader, feedback),
+                Output::Record { token, event } => self.devices.events.append(token.0, event),
+                Output::Alarm(change) => self.alarm(change),
+                Output::Door(status) => self.devices.live.send(Live::Door(status)),
+                Output::CommandDone { id, result } => {
+                    if let Some(done) = self.commands.remove(&id) {
+                        // Whoever asked may have gone.
+                        let _ = done.send(result);
+                    }
+                }
+            }
+        }
+    }
+
+    fn relay(&self, board: BoardIx, output: u16, command: RelayCommand) {
+        let Some((name, line)) = self.devices.boards.get(usize::from(board.0)) else {
+            return;
+        };
+        let Some(line) = self.devices.lines.get(*line) else {
+            return;
+        };
+        if let Err(error) = line.send(board, output, command) {
+            log::error!(board = &**name, output; "board `{name}`, output {output}: {error}");
+        }
+    }
+
+    fn feedback(&self, reader: ReaderIx, feedback: Feedback) {
+        if let Some((bus, slot)) = self.devices.readers.get(usize::from(reader.0)) {
+            bus.send(*slot, feedback);
+        }
+    }
+
+    fn alarm(&mut self, change: AlarmChange) {
+        let AlarmChange {
+            kind,
+            subject,
+            condition,
+        } = change;
+        match condition {
+            Condition::Present => {
+                let since = self.clock.now().wall;
+                self.alarms.insert((kind, subject.clone()), since);
+                log::warn!("alarm: {kind:?} of {subject:?}");
+                self.devices.live.send(Live::AlarmRaised(Alarm {
+                    kind,
+                    subject,
+                    since,
+                }));
+            }
+            Condition::Gone => {
+                let since = self.alarms.remove(&(kind, subject.clone()));
+                log::info!("alarm ended: {kind:?} of {subject:?}");
+                let since = since.unwrap_or_default();
+                self.devices.live.send(Live::AlarmCleared(Alarm {
+                    kind,
+                    subject,
+                    since,
+                }));
+            }
+        }
+    }
+}

@@ -1,1 +1,0 @@
-//! Puts the daemon together and takes it apart again.

@@ -1,0 +1,97 @@
+//! Puts the daemon together and takes it apart again.
+
+mod office;
+mod prepare;
+mod stages;
+
+use std::path::PathBuf;
+
+use log::LevelFilter;
+
+use crate::clock::WallSource;
+use crate::system::exit::Exit;
+use crate::system::logging;
+use prepare::Prepared;
+
+/// How the daemon is started.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The path of `site.toml`.
+    pub config: PathBuf,
+    /// How much to log.
+    pub log: LevelFilter,
+    /// Another source of wall time than `site.toml` says, for demonstrations.
+    pub wall: Option<WallSource>,
+}
+
+impl Options {
+    /// Options that leave everything else to `site.toml`.
+    #[must_use]
+    pub const fn new(config: PathBuf, log: LevelFilter) -> Self {
+        Self {
+            config,
+            log,
+            wall: None,
+        }
+    }
+}
+
+/// Why the daemon does not start or go on. The message says everything there is to say.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+struct Fault {
+    message: String,
+    exit: Exit,
+}
+
+impl Fault {
+    fn new(exit: Exit, error: &dyn std::error::Error) -> Self {
+        let mut message = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            message = format!("{message}: {cause}");
+            source = cause.source();
+        }
+        Self { message, exit }
+    }
+}
+
+/// Serves the doors until SIGTERM or SIGINT. Everything that is wrong is logged.
+#[must_use]
+pub fn run(options: &Options) -> Exit {
+    logging::start(options.log);
+    let served =
+        Prepared::load(&options.config).and_then(|prepared| stages::serve(prepared, options.wall));
+    match served {
+        Ok(()) => Exit::Ok,
+        Err(fault) => {
+            log::error!("{fault}");
+            fault.exit
+        }
+    }
+}
+
+/// Reads the configuration and every file that it names as [`run`] would, and says what is wrong.
+#[must_use]
+pub fn check(options: &Options) -> Exit {
+    match Prepared::load(&options.config) {
+        Ok(prepared) => {
+            #[expect(clippy::print_stdout, reason = "this is the answer that was asked for")]
+            {
+                println!(
+                    "`{}` is valid: {}",
+                    options.config.display(),
+                    prepared.summary()
+                );
+            }
+            Exit::Ok
+        }
+        Err(fault) => {
+            #[expect(clippy::print_stderr, reason = "this is the answer that was asked for")]
+            {
+                eprintln!("{fault}");
+            }
+            fault.exit
+        }
+    }
+}

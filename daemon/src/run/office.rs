@@ -1,0 +1,205 @@
+//! The office: everything that talks to people or to headquarters.
+
+use std::sync::Arc;
+
+use doorward_api::{UplinkState, UplinkStatus};
+use doorward_core::alarm::{AlarmChange, AlarmKind, AlarmSubject, Condition};
+use doorward_core::decide::Policy;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::{JoinError, JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use super::Fault;
+use crate::admin::{self, Office, Socket, SocketSettings, Times};
+use crate::change::TableChanges;
+use crate::clock::{Clock, TRUST_CHECK_INTERVAL};
+use crate::doors::{DoorsHandle, LiveInbox};
+use crate::readers::CardReader;
+use crate::store::{Store, StoreHealth};
+use crate::system::exit::Exit;
+use crate::system::{notify, signals};
+use crate::uplink::{self, Broker, Connection};
+
+/// Everything that the office works with.
+pub(super) struct OfficeSetup {
+    pub(super) site: String,
+    pub(super) store: Store,
+    pub(super) clock: Arc<Clock>,
+    pub(super) doors: DoorsHandle,
+    pub(super) live: LiveInbox,
+    pub(super) alarms: mpsc::Sender<AlarmChange>,
+    pub(super) policy: Policy,
+    pub(super) cards: Arc<CardReader>,
+    pub(super) socket: SocketSettings,
+    /// The broker, and its name as people know it.
+    pub(super) broker: Option<(String, Broker)>,
+}
+
+/// Runs the office until a signal says stop, then closes it. The doors go on until their own stop.
+pub(super) async fn run(
+    setup: OfficeSetup,
+    ready: oneshot::Receiver<()>,
+    summary: &str,
+) -> Result<(), Fault> {
+    let stop = CancellationToken::new();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(until(stop.clone(), setup.live.publish(setup.doors.clone())));
+    let socket =
+        Socket::bind(&setup.socket).map_err(|error| Fault::new(Exit::Unavailable, &error))?;
+    let (changes, changing) = TableChanges::start(setup.store.clone(), setup.doors.clone());
+    let (shown, uplink_status) = watch::channel(UplinkStatus::default());
+    let uplink_task = setup.broker.map(|(name, broker)| {
+        let uplink = uplink::spawn(
+            broker,
+            Arc::new(setup.store.clone()),
+            setup.doors.clone(),
+            Arc::clone(&setup.clock),
+            stop.clone(),
+        );
+        let newest = setup.store.durable_seq();
+        let minding = mind_uplink(name, uplink.status, newest, shown, setup.alarms.clone());
+        tasks.spawn(until(stop.clone(), minding));
+        uplink.task
+    });
+    tasks.spawn(until(
+        stop.clone(),
+        mind_storage(setup.store.health(), setup.alarms),
+    ));
+    tasks.spawn(until(stop.clone(), mind_clock(Arc::clone(&setup.clock))));
+    let cards = setup.cards;
+    let office = Office {
+        site: setup.site,
+        store: setup.store,
+        doors: setup.doors,
+        changes,
+        clock: setup.clock,
+        policy: setup.policy,
+        read_card: Arc::new(move |bits| cards.read(bits)),
+        uplink: uplink_status,
+    };
+    let admin = tokio::spawn(admin::serve(office, socket, Times::default(), stop.clone()));
+
+    if ready.await.is_err() {
+        return Err(Fault {
+            message: "the doors did not start".to_owned(),
+            exit: Exit::Software,
+        });
+    }
+    log::info!("serving: {summary}");
+    notify::ready(summary);
+    let signal = signals::stop().await;
+    log::info!(
+        "{}: stopping",
+        signal.unwrap_or("no signals can be received")
+    );
+    notify::stopping();
+    stop.cancel();
+
+    join("admin", admin).await;
+    if let Some(task) = uplink_task {
+        join("uplink", task).await;
+    }
+    join("table changes", changing).await;
+    while let Some(ended) = tasks.join_next().await {
+        report("a task of the office", ended);
+    }
+    Ok(())
+}
+
+/// Runs `work` until it ends or is stopped. `work` must bear being dropped at any await.
+async fn until(stop: CancellationToken, work: impl Future<Output = ()>) {
+    // Cancel-safe: what is dropped is done with.
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = work => {}
+    }
+}
+
+async fn join(name: &str, task: JoinHandle<()>) {
+    report(name, task.await);
+}
+
+fn report(name: &str, ended: Result<(), JoinError>) {
+    if let Err(error) = ended {
+        log::error!("task `{name}` failed: {error}");
+    }
+}
+
+/// Raises and ends the storage alarm.
+async fn mind_storage(mut health: watch::Receiver<StoreHealth>, alarms: mpsc::Sender<AlarmChange>) {
+    loop {
+        let fails = match &*health.borrow_and_update() {
+            StoreHealth::Ok => false,
+            StoreHealth::Failing {
+                error,
+                waiting,
+                lost,
+                ..
+            } => {
+                log::error!(waiting = *waiting, lost = *lost; "storage fails: {error}");
+                true
+            }
+        };
+        tell(&alarms, AlarmKind::StorageFailing, fails).await;
+        if health.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Raises and ends the uplink alarm, and shows how the uplink stands.
+async fn mind_uplink(
+    broker: String,
+    mut status: watch::Receiver<uplink::UplinkStatus>,
+    newest: watch::Receiver<u64>,
+    shown: watch::Sender<UplinkStatus>,
+    alarms: mpsc::Sender<AlarmChange>,
+) {
+    loop {
+        let is_down = {
+            let status = status.borrow_and_update();
+            let (state, problem) = match &status.connection {
+                Connection::Up { .. } => (UplinkState::Connected, None),
+                Connection::Down { reason, .. } => {
+                    (UplinkState::Disconnected, Some(reason.clone()))
+                }
+            };
+            shown.send_replace(UplinkStatus {
+                state,
+                broker: Some(broker.clone()),
+                problem,
+                acknowledged_event: newest.borrow().saturating_sub(status.backlog),
+            });
+            status.down
+        };
+        tell(&alarms, AlarmKind::UplinkDown, is_down).await;
+        if status.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn tell(alarms: &mpsc::Sender<AlarmChange>, kind: AlarmKind, is_present: bool) {
+    let condition = if is_present {
+        Condition::Present
+    } else {
+        Condition::Gone
+    };
+    // An error says that the doors have stopped.
+    let _ = alarms
+        .send(AlarmChange {
+            kind,
+            subject: AlarmSubject::Appliance,
+            condition,
+        })
+        .await;
+}
+
+/// Looks now and then whether wall time may be believed; the controller hears of it with the time.
+async fn mind_clock(clock: Arc<Clock>) {
+    let mut interval = tokio::time::interval(TRUST_CHECK_INTERVAL);
+    loop {
+        interval.tick().await;
+        clock.check_trust();
+    }
+}

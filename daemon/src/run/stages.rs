@@ -1,0 +1,138 @@
+//! The stages of a life: open the store, start the doors, open the office, stop in order.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use doorward_core::controller::ControllerConfig;
+use doorward_core::decide::Policy;
+use doorward_core::model::{Door, Kind};
+use doorward_wire::board::OutputState;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::office::{self, OfficeSetup};
+use super::{Fault, Prepared};
+use crate::clock::{Clock, WallSource};
+use crate::config::ClockRule;
+use crate::doors::{self, DoorsHandle, DoorsSetup, live_channel};
+use crate::relays::config::LineConfig;
+use crate::store::{Store, StoreError, StoreOptions, TableView};
+use crate::system::exit::Exit;
+use crate::system::threads::NamedThread;
+
+/// Alarms of the office that may wait for the doors.
+const ALARMS_MAX: usize = 16;
+/// Records read at once while the access index warms.
+const WARM_PAGE: usize = 4096;
+/// How long the whole stop may take.
+const STOP_MAX: Duration = Duration::from_secs(5);
+/// Threads of the office's runtime.
+const OFFICE_THREADS: usize = 2;
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        let exit = match &error {
+            StoreError::Locked { .. } => Exit::TryAgain,
+            StoreError::Folder { source, .. } => Exit::for_io(source),
+            _ => Exit::Io,
+        };
+        Self::new(exit, &error)
+    }
+}
+
+fn system(error: &std::io::Error) -> Fault {
+    Fault::new(Exit::System, error)
+}
+
+/// Serves the doors until a signal says stop.
+pub(super) fn serve(mut prepared: Prepared, wall: Option<WallSource>) -> Result<(), Fault> {
+    let (store, store_thread) = Store::open(&prepared.config.data, StoreOptions::default())?;
+    let source = wall.unwrap_or(match prepared.config.doors.clock {
+        ClockRule::Auto => WallSource::System,
+        ClockRule::Trusted => WallSource::SystemTrusted,
+    });
+    let clock = Arc::new(Clock::new(source, store.newest_event_wall()?));
+    let served = serve_on(&mut prepared, &store, &clock);
+    store.stop();
+    store_thread.join();
+    served
+}
+
+fn serve_on(prepared: &mut Prepared, store: &Store, clock: &Arc<Clock>) -> Result<(), Fault> {
+    let office = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(OFFICE_THREADS)
+        .thread_name("office")
+        .enable_all()
+        .build()
+        .map_err(|error| system(&error))?;
+    let stop = CancellationToken::new();
+    let (handle, requests) = DoorsHandle::new();
+    let (live, live_inbox) = live_channel();
+    let (alarms, alarm_inbox) = mpsc::channel(ALARMS_MAX);
+    let (events, acks) = store.event_sink();
+    let table = store.view();
+    let doors = all_doors(&table)?;
+    let policy = Policy {
+        untrusted_clock: prepared.config.doors.untrusted_clock,
+    };
+    let (doors, ready) = doors::start(DoorsSetup {
+        controller: ControllerConfig {
+            readers: prepared.reader_names(),
+            boards: prepared.board_names(),
+            record_deadline_ms: prepared.config.doors.record_deadline_ms,
+            policy,
+        },
+        buses: prepared.bus_plans()?,
+        lines: with_safe_states(std::mem::take(&mut prepared.lines), &doors),
+        revision: table.revision()?,
+        doors,
+        cards: Arc::clone(&prepared.cards),
+        clock: Arc::clone(clock),
+        events,
+        acks,
+        table,
+        requests,
+        alarms: alarm_inbox,
+        live,
+        stop: stop.clone(),
+    })
+    .map_err(|error| system(&error))?;
+
+    let setup = OfficeSetup {
+        site: prepared.config.name.clone(),
+        store: store.clone(),
+        clock: Arc::clone(clock),
+        doors: handle,
+        live: live_inbox,
+        alarms,
+        policy,
+        cards: Arc::clone(&prepared.cards),
+        socket: prepared.socket.clone(),
+        broker: prepared.named_broker(),
+    };
+    let summary = prepared.summary();
+    let result = office.block_on(office::run(setup, ready, &summary));
+
+    let stopping = Instant::now();
+    let left = || STOP_MAX.saturating_sub(stopping.elapsed());
+    stop.cancel();
+    doors.join_within(left());
+    office.shutdown_timeout(left());
+    log::info!("stopped after {} ms", stopping.elapsed().as_millis());
+    result
+}
+
+/// Every output that a door uses is released whenever its board is left alone: a strike locks, a
+/// magnet lets go.
+fn with_safe_states(mut lines: Vec<LineConfig>, doors: &[Door]) -> Vec<LineConfig> {
+    for board in lines.iter_mut().flat_map(|line| &mut line.boards) {
+        let relays = doors.iter().filter_map(|door| door.wiring.relay.as_ref());
+        let here = relays.filter(|relay| *relay.board == *board.name);
+        board.safe = here.map(|relay| (relay.output, OutputState::Off)).collect();
+    }
+    lines
+}
+
+fn all_doors(table: &TableView) -> Result<Vec<Door>, StoreError> {
+    table.list(None, usize::MAX)
+}

@@ -1,0 +1,250 @@
+//! The store on a full disk: events wait, in order, and nothing is lost once there is room.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test"
+)]
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use doorward_core::event::{Event, EventKind};
+use doorward_core::ids::PlaceId;
+use doorward_core::model::{Change, Place, Record, validate_changes};
+use doorward_core::time::{ClockTrust, Wall};
+use doorwardd::permit::{Action, Operator, authorise};
+use doorwardd::store::{
+    AppendAck, AppendError, ChangeNote, Committed, EventSink, Store, StoreError, StoreHealth,
+    StoreOptions,
+};
+use tempfile::TempDir;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::timeout;
+
+/// Longer than the longest wait between two attempts.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A file system of its own, small enough to be filled.
+struct SmallDisk(TempDir);
+
+impl SmallDisk {
+    fn mount() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=24m", "tmpfs"])
+            .arg(folder.path())
+            .output();
+        match mounted {
+            Ok(output) if output.status.success() => Some(Self(folder)),
+            Ok(output) => {
+                let why = String::from_utf8_lossy(&output.stderr).into_owned();
+                println!("skipped: a small file system cannot be mounted: {why}");
+                None
+            }
+            Err(error) => {
+                println!("skipped: `mount` cannot be run: {error}");
+                None
+            }
+        }
+    }
+
+    fn ballast(&self) -> PathBuf {
+        self.0.path().join("ballast")
+    }
+
+    fn fill(&self) {
+        let mut ballast = File::create(self.ballast()).unwrap();
+        for chunk in [1 << 20, 4096] {
+            while ballast.write_all(&vec![1; chunk]).is_ok() {}
+        }
+    }
+
+    fn free(&self) {
+        fs::remove_file(self.ballast()).unwrap();
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
+    }
+}
+
+struct Bench {
+    store: Store,
+    sink: EventSink,
+    acks: UnboundedReceiver<AppendAck>,
+    appended: u64,
+}
+
+impl Bench {
+    fn append(&mut self) -> u64 {
+        self.appended += 1;
+        self.sink.append(self.appended, event(self.appended));
+        self.appended
+    }
+
+    async fn ack(&mut self) -> AppendAck {
+        timeout(PATIENCE, self.acks.recv()).await.unwrap().unwrap()
+    }
+
+    async fn commit(&self, id: u32) -> Result<Committed, StoreError> {
+        let place = Place {
+            id: PlaceId(id),
+            name: "Ward".to_owned(),
+            parent: None,
+        };
+        let change = validate_changes(&self.store.view(), &[Change::Put(Record::Place(place))]);
+        let permit = authorise(&Operator::Appliance, Action::ChangeTable).unwrap();
+        let note = ChangeNote {
+            at: Wall(1),
+            text: String::new(),
+            expected_revision: None,
+        };
+        let committed = self.store.commit(&permit, change.unwrap(), note);
+        timeout(PATIENCE, committed).await.unwrap()
+    }
+
+    /// Fills the log until an event has to wait. Returns the events that wait by then.
+    async fn append_until_full(&mut self) -> u64 {
+        loop {
+            let token = self.append();
+            let ack = self.ack().await;
+            assert_eq!(ack.token, token);
+            match ack.result {
+                Ok(seq) => assert_eq!(seq, token),
+                Err(error) => {
+                    assert_eq!(error, AppendError::Waiting);
+                    return token;
+                }
+            }
+        }
+    }
+}
+
+fn event(seq: u64) -> Event {
+    let at = Wall(i64::try_from(seq).unwrap());
+    Event::new(EventKind::Granted, at, ClockTrust::Trusted, 1)
+}
+
+fn check(path: &Path, events: u64, revision: u64) {
+    let (store, thread) = Store::open(path, StoreOptions::default()).unwrap();
+    assert_eq!(store.verify_events(1, u64::MAX).unwrap(), events);
+    let rows = store.events_after(0, usize::MAX).unwrap();
+    for (seq, row) in (1..).zip(rows) {
+        assert_eq!((row.seq, row.event), (seq, event(seq)));
+    }
+    assert_eq!(store.view().revision().unwrap(), revision);
+    assert_eq!(store.verify_audit(1).unwrap(), revision);
+    store.stop();
+    thread.join();
+}
+
+#[tokio::test]
+async fn events_wait_for_room_and_become_durable_in_order() {
+    let Some(disk) = SmallDisk::mount() else {
+        return;
+    };
+    let path = disk.0.path().join("table");
+    let (store, thread) = Store::open(&path, StoreOptions::default()).unwrap();
+    let (sink, acks) = store.event_sink();
+    let mut health = store.health();
+    let mut bench = Bench {
+        store: store.clone(),
+        sink,
+        acks,
+        appended: 0,
+    };
+    bench.commit(1).await.unwrap();
+
+    // Twice, so that a recovered store can fail and recover again.
+    for round in 0..2u32 {
+        disk.fill();
+        let first = bench.append_until_full().await;
+        let durable = *store.durable_seq().borrow();
+        assert_eq!(durable, first - 1);
+        for _ in 0..500 {
+            let token = bench.append();
+            let ack = bench.ack().await;
+            assert_eq!((ack.token, ack.result), (token, Err(AppendError::Waiting)));
+        }
+        let waiting = match &*health.borrow_and_update() {
+            StoreHealth::Failing {
+                waiting,
+                lost: 0,
+                error,
+                ..
+            } => {
+                assert!(error.contains("No space left"), "{error}");
+                *waiting
+            }
+            other => panic!("{other:?} on a full disk"),
+        };
+        assert_eq!(waiting, 501);
+        let refused = bench.commit(10 + round).await.unwrap_err();
+        assert!(matches!(refused, StoreError::Storage { .. }), "{refused}");
+        // Readers see what is durable, and only that.
+        assert_eq!(store.events_after(durable - 1, 10).unwrap().len(), 1);
+
+        disk.free();
+        for seq in first..first + 501 {
+            let ack = bench.ack().await;
+            assert_eq!((ack.token, ack.result), (seq, Ok(seq)));
+        }
+        let recovered = health.wait_for(|health| *health == StoreHealth::Ok);
+        timeout(PATIENCE, recovered).await.unwrap().unwrap();
+        let committed = bench.commit(20 + round).await.unwrap();
+        assert_eq!(committed.revision, u64::from(round) + 2);
+    }
+
+    let events = bench.appended;
+    drop((bench, health));
+    store.stop();
+    drop(store);
+    tokio::task::spawn_blocking(|| thread.join()).await.unwrap();
+    check(&path, events, 3);
+}
+
+#[tokio::test]
+async fn a_change_that_finds_the_disk_full_is_refused_and_leaves_nothing_behind() {
+    let Some(disk) = SmallDisk::mount() else {
+        return;
+    };
+    let path = disk.0.path().join("table");
+    let (store, thread) = Store::open(&path, StoreOptions::default()).unwrap();
+    let (sink, acks) = store.event_sink();
+    let mut bench = Bench {
+        store: store.clone(),
+        sink,
+        acks,
+        appended: 0,
+    };
+    bench.commit(1).await.unwrap();
+    disk.fill();
+    let mut revision = 1;
+    let refused = loop {
+        let id = u32::try_from(revision).unwrap() + 1;
+        match bench.commit(id).await {
+            Ok(committed) => revision = committed.revision,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(refused, StoreError::Storage { .. }), "{refused}");
+    disk.free();
+    let mut health = store.health();
+    let recovered = health.wait_for(|health| *health == StoreHealth::Ok);
+    drop(timeout(PATIENCE, recovered).await.unwrap().unwrap());
+    assert_eq!(store.view().revision().unwrap(), revision);
+    bench.append();
+    assert_eq!(bench.ack().await.result, Ok(1));
+    drop(bench);
+    store.stop();
+    drop(store);
+    tokio::task::spawn_blocking(|| thread.join()).await.unwrap();
+    check(&path, 1, revision);
+}
