@@ -86,7 +86,7 @@ fn api(fields: Option<Fields<'_>>, found: &mut Findings<'_>) -> ApiConfig {
         api.socket = PathBuf::from(socket.value);
     }
     if let Some(mode) = fields.text_if("mode", MODE_RULE, is_mode, found) {
-        api.mode = u32::from_str_radix(&mode.value, 8).unwrap_or(0o660);
+        api.mode = u32::from_str_radix(mode.value, 8).unwrap_or(0o660);
     }
     api.group = fields
         .text_if("group", ACCOUNT_RULE, is_account, found)
@@ -108,7 +108,7 @@ fn doors(fields: Option<Fields<'_>>, found: &mut Findings<'_>) -> DoorsConfig {
     let deadline = fields
         .number("record_deadline_ms", 0..=1000, found)
         .map_or(20, |number| number.value);
-    doors.record_deadline_ms = u32::try_from(deadline).unwrap_or(20);
+    doors.record_deadline_ms = deadline;
     doors.untrusted_clock = fields.choice(
         "untrusted_clock",
         &[
@@ -227,12 +227,9 @@ fn board(
             .map_or(1, |number| number.value),
     )
     .ok()?;
-    let poll_ms = u32::try_from(
-        fields
-            .number("poll_ms", 5..=10_000, found)
-            .map_or(20, |number| number.value),
-    )
-    .ok()?;
+    let poll_ms = fields
+        .number("poll_ms", 5..=10_000, found)
+        .map_or(20, |number| number.value);
     if let Some(name) = &name {
         names.board(name, found);
     }

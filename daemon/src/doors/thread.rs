@@ -8,6 +8,7 @@ use std::sync::Arc;
 use doorward_core::alarm::AlarmChange;
 use doorward_core::controller::{Controller, ControllerConfig};
 use doorward_core::ids::DeviceName;
+use doorward_core::index::AccessIndex;
 use doorward_core::model::Door;
 use doorward_wire::osdp::{Baud, ControlPanel};
 use tokio::sync::{mpsc, oneshot};
@@ -43,6 +44,7 @@ pub(crate) struct DoorsSetup {
     pub(crate) events: EventSink,
     pub(crate) acks: mpsc::UnboundedReceiver<AppendAck>,
     pub(crate) table: TableView,
+    pub(crate) index: mpsc::Receiver<AccessIndex>,
     pub(crate) requests: mpsc::Receiver<DoorsRequest>,
     pub(crate) alarms: mpsc::Receiver<AlarmChange>,
     pub(crate) live: mpsc::Sender<Live>,
@@ -121,6 +123,7 @@ async fn serve(setup: DoorsSetup, served: oneshot::Sender<()>) {
         acks: setup.acks,
         requests: setup.requests,
         alarms: setup.alarms,
+        index: setup.index,
     };
     let mut controller = Controller::new(setup.controller, setup.doors);
     controller.set_revision(setup.revision);

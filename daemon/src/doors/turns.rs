@@ -10,6 +10,7 @@ use doorward_core::controller::{
     RelayCommand,
 };
 use doorward_core::ids::{BoardIx, DeviceName, ReaderIx};
+use doorward_core::index::AccessIndex;
 use doorward_core::model::{Change, Door, Record, RecordRef, TableDelta};
 use doorward_core::time::{Now, Wall};
 use doorward_wire::board::OutputState;
@@ -46,6 +47,7 @@ pub(super) struct Inboxes {
     pub(super) acks: mpsc::UnboundedReceiver<AppendAck>,
     pub(super) requests: mpsc::Receiver<DoorsRequest>,
     pub(super) alarms: mpsc::Receiver<AlarmChange>,
+    pub(super) index: mpsc::Receiver<AccessIndex>,
 }
 
 /// The controller with all that it needs for its turns.
@@ -67,14 +69,20 @@ enum View {
         /// Changes since the index began to be built.
         missed: Vec<TableDelta>,
     },
+    Index(Box<AccessIndex>),
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "lives on the stack for one turn; a box would allocate"
+)]
 enum Wake {
     Recorded(AppendAck),
     Input(Input),
     Board(BoardIx, BoardEvent),
     Request(DoorsRequest),
     Alarm(AlarmChange),
+    Index(Box<AccessIndex>),
     Time,
     Stop,
 }
@@ -139,6 +147,7 @@ impl Turns {
         let until = self.controller.poll_timeout().map_or(pause, |at| {
             pause.min(Instant::from_std(self.clock.instant(at)))
         });
+        let warming = matches!(self.view, View::Store { .. });
         // Cancel-safe: receiving from a channel takes a message only when the arm is chosen, and
         // the index is asked for only until it has come.
         tokio::select! {
@@ -150,6 +159,7 @@ impl Turns {
             () = sleep_until(until) => Wake::Time,
             Some(request) = inboxes.requests.recv() => Wake::Request(request),
             Some(alarm) = inboxes.alarms.recv() => Wake::Alarm(alarm),
+            Some(index) = inboxes.index.recv(), if warming => Wake::Index(Box::new(index)),
         }
     }
 
@@ -191,6 +201,7 @@ impl Turns {
                     },
                 );
             }
+            Wake::Index(index) => self.install(*index),
             Wake::Time => self.controller.handle_timeout(now),
             Wake::Stop => {}
         }
@@ -199,6 +210,7 @@ impl Turns {
     fn handle(&mut self, now: Now, input: Input) {
         match &self.view {
             View::Store { table, .. } => self.controller.handle(now, input, table),
+            View::Index(index) => self.controller.handle(now, input, &**index),
         }
     }
 
@@ -234,6 +246,7 @@ impl Turns {
         self.controller.set_revision(delta.revision);
         match &mut self.view {
             View::Store { missed, .. } => missed.push(delta),
+            View::Index(index) => index.apply(&delta),
         }
     }
 
@@ -255,6 +268,18 @@ impl Turns {
         {
             log::error!(board = &*relay.board; "door `{}` has no safe state: {error}", door.name);
         }
+    }
+
+    /// Takes the warm index into use, with the changes made while it was being built.
+    fn install(&mut self, mut index: AccessIndex) {
+        if let View::Store { missed, .. } = &self.view {
+            // Rows are written whole, so that applying one a second time changes nothing.
+            for delta in missed {
+                index.apply(delta);
+            }
+        }
+        log::info!("the access index is warm");
+        self.view = View::Index(Box::new(index));
     }
 
     /// Does everything that the controller wants done, in its order.

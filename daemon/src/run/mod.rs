@@ -4,6 +4,7 @@ mod office;
 mod prepare;
 mod stages;
 
+use std::error::Error;
 use std::path::PathBuf;
 
 use log::LevelFilter;
@@ -45,15 +46,23 @@ struct Fault {
 }
 
 impl Fault {
-    fn new(exit: Exit, error: &dyn std::error::Error) -> Self {
-        let mut message = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            message = format!("{message}: {cause}");
-            source = cause.source();
+    fn new(exit: Exit, error: &dyn Error) -> Self {
+        Self {
+            message: told(error),
+            exit,
         }
-        Self { message, exit }
     }
+}
+
+/// An error with all its causes, in one line.
+fn told(error: &dyn Error) -> String {
+    let mut message = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        message = format!("{message}: {cause}");
+        source = cause.source();
+    }
+    message
 }
 
 /// Serves the doors until SIGTERM or SIGINT. Everything that is wrong is logged.

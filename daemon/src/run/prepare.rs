@@ -7,7 +7,7 @@ use doorward_core::ids::{DeviceName, ReaderIx};
 use doorward_wire::card::{self, FormatTable};
 use doorward_wire::osdp::{Address, Baud, BusConfig, ControlPanel, Mono, Security};
 
-use super::Fault;
+use super::{Fault, told};
 use crate::admin::SocketSettings;
 use crate::config::{self, ConfigError, ReaderSecurity, SiteConfig};
 use crate::doors::BusPlan;
@@ -46,7 +46,7 @@ impl Prepared {
         let lines = keep_all(&mut wrong, lines(&config));
         let socket = keep(
             &mut wrong,
-            SocketSettings::resolve(&config.api).map_err(|error| error.to_string()),
+            SocketSettings::resolve(&config.api).map_err(|error| told(&error)),
         );
         let broker = config.uplink.as_ref().map(|uplink| {
             let texts = |problems: Vec<_>| problems.iter().map(ToString::to_string).collect();
@@ -188,7 +188,8 @@ fn buses(config: &SiteConfig, wrong: &mut Vec<String>) -> Vec<(BusConfig, Vec<Bu
                 ReaderSecurity::Clear => Some(Security::Clear),
                 ReaderSecurity::Secure { key_file } => {
                     let key = config::read_scbk(key_file);
-                    let named = key.map_err(|error| format!("reader `{}`: {error}", reader.name));
+                    let named =
+                        key.map_err(|error| format!("reader `{}`: {}", reader.name, told(&error)));
                     keep(wrong, named).map(Security::Required)
                 }
             };

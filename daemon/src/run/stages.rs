@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use doorward_core::controller::ControllerConfig;
 use doorward_core::decide::Policy;
+use doorward_core::index::AccessIndex;
 use doorward_core::model::{Door, Kind};
 use doorward_wire::board::OutputState;
 use tokio::sync::mpsc;
@@ -69,6 +70,7 @@ fn serve_on(prepared: &mut Prepared, store: &Store, clock: &Arc<Clock>) -> Resul
     let (handle, requests) = DoorsHandle::new();
     let (live, live_inbox) = live_channel();
     let (alarms, alarm_inbox) = mpsc::channel(ALARMS_MAX);
+    let (index, index_inbox) = mpsc::channel(1);
     let (events, acks) = store.event_sink();
     let table = store.view();
     let doors = all_doors(&table)?;
@@ -91,12 +93,14 @@ fn serve_on(prepared: &mut Prepared, store: &Store, clock: &Arc<Clock>) -> Resul
         events,
         acks,
         table,
+        index: index_inbox,
         requests,
         alarms: alarm_inbox,
         live,
         stop: stop.clone(),
     })
     .map_err(|error| system(&error))?;
+    let warming = warm_index(store.view(), index, stop.clone()).map_err(|error| system(&error))?;
 
     let setup = OfficeSetup {
         site: prepared.config.name.clone(),
@@ -117,6 +121,7 @@ fn serve_on(prepared: &mut Prepared, store: &Store, clock: &Arc<Clock>) -> Resul
     let left = || STOP_MAX.saturating_sub(stopping.elapsed());
     stop.cancel();
     doors.join_within(left());
+    warming.join_within(left());
     office.shutdown_timeout(left());
     log::info!("stopped after {} ms", stopping.elapsed().as_millis());
     result
@@ -131,6 +136,43 @@ fn with_safe_states(mut lines: Vec<LineConfig>, doors: &[Door]) -> Vec<LineConfi
         board.safe = here.map(|relay| (relay.output, OutputState::Off)).collect();
     }
     lines
+}
+
+/// Builds the access index beside the running doors, which decide from the store meanwhile.
+fn warm_index(
+    table: TableView,
+    index: mpsc::Sender<AccessIndex>,
+    stop: CancellationToken,
+) -> std::io::Result<NamedThread> {
+    NamedThread::spawn("index", move || match build_index(&table, &stop) {
+        Ok(Some(built)) => {
+            // The doors may have been stopped meanwhile.
+            let _ = index.blocking_send(built);
+        }
+        Ok(None) => {}
+        Err(error) => log::error!("the doors go on deciding from the store: {error}"),
+    })
+}
+
+fn build_index(
+    table: &TableView,
+    stop: &CancellationToken,
+) -> Result<Option<AccessIndex>, StoreError> {
+    let mut index = AccessIndex::default();
+    index.set_revision(table.revision()?);
+    for kind in Kind::ALL {
+        let mut after = None;
+        loop {
+            if stop.is_cancelled() {
+                return Ok(None);
+            }
+            let page = table.records(kind, after, WARM_PAGE)?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.reference());
+            index.extend(page);
+        }
+    }
+    Ok(Some(index))
 }
 
 fn all_doors(table: &TableView) -> Result<Vec<Door>, StoreError> {

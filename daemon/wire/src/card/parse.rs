@@ -70,7 +70,7 @@ fn read_format(fields: &mut Fields<'_>, found: &mut Findings<'_>) -> Option<Form
     let number = read_field(fields, &NUMBER, &mut roles, found);
     let fixed = read_fixed(fields, &mut roles, found);
     if let Some(unused) = fields.text("unused", TEXT_CHARS_MAX, found) {
-        roles.take(unused, &fields.key("unused"), found);
+        roles.take(&unused, &fields.key("unused"), found);
     }
     let parities = read_parities(fields, &mut roles, found);
     let bit_count = bit_count?.value;
@@ -147,7 +147,7 @@ fn read_field(
     }
     let text = fields.text(keys.bits, TEXT_CHARS_MAX, found)?;
     let (key, offset) = (fields.key(keys.bits), text.offset);
-    let positions = roles.take(text, &key, found)?;
+    let positions = roles.take(&text, &key, found)?;
     if positions.len() > keys.bits_max {
         let message = format!(
             "has {} bits, at most {} are allowed",
@@ -180,7 +180,7 @@ fn read_fixed(
         let bits = table.required_text("bits", TEXT_CHARS_MAX, found);
         let value = table.required_text("value", CARD_BITS_MAX, found);
         table.refuse_unknown(found);
-        let positions = bits.and_then(|bits| roles.take(bits, &table.key("bits"), found));
+        let positions = bits.and_then(|bits| roles.take(&bits, &table.key("bits"), found));
         let (Some(positions), Some(value)) = (positions, value) else {
             all_read = false;
             continue;
@@ -280,7 +280,7 @@ impl Roles {
     /// The positions of a list, none of which may have a role yet.
     fn take(
         &mut self,
-        text: Located<&str>,
+        text: &Located<&str>,
         key: &str,
         found: &mut Findings<'_>,
     ) -> Option<Vec<u8>> {
