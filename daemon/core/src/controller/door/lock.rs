@@ -16,6 +16,8 @@ const RENEW_MS: u32 = 300;
 pub(super) struct Unlock {
     /// When the lock closes; `None` once it has.
     pub(super) relock_at: Option<Mono>,
+    /// Until when it is open for somebody on their way out, whatever the mode becomes.
+    exit_until: Option<Mono>,
     /// Until when an opening belongs to this unlock.
     settle_at: Mono,
     pub(super) cause: Cause,
@@ -138,11 +140,20 @@ impl DoorMachine {
 
     fn unlock_for(&mut self, fx: &mut Effects, unlock_ms: u32, cause: Cause) {
         let until = fx.now.mono.plus_ms(unlock_ms.into());
-        let before = self.unlock.as_ref().and_then(|unlock| unlock.relock_at);
+        let before = self.unlock.as_ref();
+        let exit_before = before.and_then(|unlock| unlock.exit_until);
+        let exit_until = if cause.is_exit() {
+            exit_before.max(Some(until))
+        } else {
+            exit_before
+        };
         // A shorter time never cuts a longer one.
-        let until = before.map_or(until, |before| before.max(until));
+        let until = before
+            .and_then(|unlock| unlock.relock_at)
+            .map_or(until, |before| before.max(until));
         self.unlock = Some(Unlock {
             relock_at: Some(until),
+            exit_until,
             settle_at: until.plus_ms(OPEN_GRACE_MS),
             cause,
             opened: self.contact.is_open() == Some(true),
@@ -220,12 +231,16 @@ impl DoorMachine {
 
     /// After a change of mode, fail mode or relay: ends what the mode forbids, drives the relay.
     pub(super) fn mode_changed(&mut self, fx: &mut Effects) {
-        let forbidden = self.keeps_out() && !self.rex;
-        if forbidden
-            && let Some(unlock) = &self.unlock
-            && !unlock.cause.is_exit()
+        if self.keeps_out()
+            && let Some(unlock) = &mut self.unlock
         {
-            self.unlock = None;
+            match unlock.exit_until.filter(|&until| until > fx.now.mono) {
+                Some(until) if unlock.relock_at.is_some() => {
+                    unlock.relock_at = Some(until);
+                    unlock.settle_at = until.plus_ms(OPEN_GRACE_MS);
+                }
+                _ => self.unlock = None,
+            }
         }
         self.drive(fx);
     }
@@ -296,6 +311,7 @@ impl DoorMachine {
         } else if rex {
             let until = now.plus_ms(unlock_ms.into());
             unlock.relock_at = Some(until);
+            unlock.exit_until = Some(until);
             unlock.settle_at = until.plus_ms(OPEN_GRACE_MS);
             self.drive(fx);
         } else {
