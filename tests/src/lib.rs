@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod fuzz;
+pub mod modbus_board;
 pub mod osdp_bus;
 pub mod osdp_device;
 pub mod osdp_peer;

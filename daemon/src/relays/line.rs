@@ -22,6 +22,8 @@ use crate::serial::{self, SerialError};
 
 /// How long opening a connection may take.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a board that did not answer lately is given even when a command for another one comes.
+const PROBE_LEAST: Duration = Duration::from_millis(20);
 /// Changes of safe states that may wait.
 const SAFE_CHANGES_MAX: usize = 256;
 
@@ -204,9 +206,19 @@ impl LineTask {
                     unit,
                     request,
                     timeout_us,
+                    is_probe,
                 } => {
                     let timeout = Duration::from_micros(timeout_us);
-                    let outcome = match link.exchange(unit, request, timeout).await {
+                    let commands = Arc::clone(&desk.commands);
+                    let urgent = async {
+                        if is_probe {
+                            tokio::time::sleep(PROBE_LEAST).await;
+                            commands.wait().await;
+                        } else {
+                            std::future::pending().await
+                        }
+                    };
+                    let outcome = match link.exchange(unit, request, timeout, urgent).await {
                         Ok(outcome) => outcome,
                         Err(error) => {
                             log::warn!("relay line `{}` is lost: {error}", self.config.address);

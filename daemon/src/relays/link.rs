@@ -71,8 +71,8 @@ impl Link {
         }
     }
 
-    /// Puts a question and waits for the answer, `timeout` at most. An error means that the line
-    /// is of no use any more.
+    /// Puts a question and waits for the answer, `timeout` at most, or until something is more
+    /// `urgent`. An error means that the line is of no use any more.
     ///
     /// Not cancel-safe: to be awaited to its end.
     pub(super) async fn exchange(
@@ -80,6 +80,7 @@ impl Link {
         unit: u8,
         request: ModbusRequest,
         timeout: Duration,
+        urgent: impl Future<Output = ()>,
     ) -> io::Result<Outcome> {
         let silent = self.quiet_since + self.silence;
         if silent > Instant::now() {
@@ -93,13 +94,15 @@ impl Link {
                 self.ask_own(unit, request).await
             }
         };
-        let result = tokio::time::timeout(timeout, exchange).await;
+        // What is left of the exchange is given up when another arm is taken; the port then tells
+        // whether the question was written whole.
+        let result = tokio::select! {
+            result = exchange => Some(result),
+            () = tokio::time::sleep(timeout) => None,
+            () = urgent => None,
+        };
         self.quiet_since = Instant::now();
-        match result {
-            Ok(Ok(outcome)) => Ok(outcome),
-            Ok(Err(error)) => Err(error),
-            Err(_) => self.port.lock().end_in_silence(),
-        }
+        result.unwrap_or_else(|| self.port.lock().end_in_silence())
     }
 
     async fn ask_client(&mut self, unit: u8, request: ModbusRequest) -> io::Result<Outcome> {

@@ -106,12 +106,17 @@ impl Board {
     /// How long to wait for an answer. A board that did not answer lately gets half the time, so
     /// that it holds up the others less, and now and then all of it, in case it is just slow.
     pub(super) fn timeout_us(&self, line_us: u64) -> u64 {
-        let is_starting = matches!(self.presence, Presence::Starting { .. });
-        if is_starting && !self.probes.attempts().is_multiple_of(4) {
+        if self.is_doubtful() && !self.probes.attempts().is_multiple_of(4) {
             line_us / 2
         } else {
             line_us
         }
+    }
+
+    /// Whether it did not answer when last asked.
+    pub(super) fn is_doubtful(&self) -> bool {
+        let is_starting = matches!(self.presence, Presence::Starting { .. });
+        is_starting && self.probes.attempts() > 0
     }
 
     /// Whether its last answer, or none, means that it is not there.

@@ -57,6 +57,8 @@ pub(super) enum Step {
         request: ModbusRequest,
         /// How long to wait for the answer, in microseconds.
         timeout_us: u64,
+        /// The board did not answer lately: what is more urgent may end the wait.
+        is_probe: bool,
     },
     /// Nothing, until this time or a command.
     Wait(Option<Mono>),
@@ -316,6 +318,7 @@ impl Driver {
             unit: board.config.unit,
             request,
             timeout_us: board.timeout_us(self.timeout_us),
+            is_probe: board.is_doubtful(),
         })
     }
 

@@ -166,6 +166,7 @@ impl Line {
                 unit,
                 request,
                 timeout_us,
+                ..
             } => {
                 let peer = &mut self.peers[usize::from(unit) - 1];
                 peer.pass(self.now);
