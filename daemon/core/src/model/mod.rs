@@ -12,6 +12,8 @@ mod key;
 mod place;
 mod record;
 mod schedule;
+#[cfg(test)]
+mod tests;
 mod user;
 mod validate;
 mod validated;

@@ -102,3 +102,6 @@ fn compile_week(weekly: &[WeeklyInterval]) -> Box<[Minutes]> {
     }
     merged.into_boxed_slice()
 }
+
+#[cfg(test)]
+mod tests;
