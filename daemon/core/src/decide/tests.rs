@@ -1,3 +1,5 @@
+use core::ops::ControlFlow;
+
 use super::{Decision, Policy, Relay, Request, Rule, Shown, UnlockTime, UntrustedClock};
 use super::{decide, explain};
 use crate::card::CardRead;
@@ -7,11 +9,14 @@ use crate::fixture::{
 };
 use crate::ids::{CredentialId, DoorId, KeyId, ScheduleId, UserId};
 use crate::model::{
-    Block, Change, CredentialData, CredentialState, DoorMode, Grant, Key, Record, RecordRef,
-    UserState,
+    Block, Change, CredentialData, CredentialState, DoorMode, Grant, Interval, Key, Record,
+    RecordRef, UserState,
 };
-use crate::time::{ClockTrust, Now};
-use crate::view::{AccessView, MapView};
+use crate::time::{ClockTrust, Now, Wall};
+use crate::view::{
+    AccessView, CardIdentity, CredentialFacts, DoorFacts, KeyFacts, MapView, ScheduleReading,
+    Unreadable, UserFacts,
+};
 
 /// A Tuesday, 10:00 in Stockholm.
 const NOON_ISH: &str = "2026-03-24T09:00:00Z";
@@ -377,6 +382,113 @@ fn a_relay_out_of_reach_denies_last() {
         request.relay = Relay::Unavailable;
         let decision = decided(&view, &request, now(NOON_ISH), Policy::default());
         assert_eq!(decision.reason, expect);
+    }
+}
+
+/// A view that fails at one kind of question.
+struct Failing {
+    table: MapView,
+    at: Question,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Question {
+    Door,
+    Credentials,
+    User,
+    Grants,
+    Key,
+    Schedule,
+}
+
+impl Failing {
+    fn asked(&self, question: Question) -> Result<(), Unreadable> {
+        if question == self.at {
+            return Err(Unreadable);
+        }
+        Ok(())
+    }
+}
+
+impl AccessView for Failing {
+    type User = UserId;
+    type Key = KeyId;
+    type Schedule = ScheduleId;
+
+    fn door(&self, door: DoorId) -> Result<Option<DoorFacts>, Unreadable> {
+        self.asked(Question::Door)?;
+        self.table.door(door)
+    }
+
+    fn credentials(
+        &self,
+        identity: &CardIdentity,
+        visit: impl FnMut(CredentialFacts<UserId>),
+    ) -> Result<(), Unreadable> {
+        self.asked(Question::Credentials)?;
+        self.table.credentials(identity, visit)
+    }
+
+    fn credential(
+        &self,
+        credential: CredentialId,
+    ) -> Result<Option<CredentialFacts<UserId>>, Unreadable> {
+        self.table.credential(credential)
+    }
+
+    fn find_user(&self, user: UserId) -> Result<Option<UserId>, Unreadable> {
+        self.table.find_user(user)
+    }
+
+    fn user(&self, user: UserId) -> Result<Option<UserFacts>, Unreadable> {
+        self.asked(Question::User)?;
+        self.table.user(user)
+    }
+
+    fn grants(
+        &self,
+        user: UserId,
+        visit: impl FnMut(KeyId, &[Interval]) -> ControlFlow<()>,
+    ) -> Result<(), Unreadable> {
+        self.asked(Question::Grants)?;
+        self.table.grants(user, visit)
+    }
+
+    fn key(&self, key: KeyId, door: DoorId) -> Result<Option<KeyFacts<ScheduleId>>, Unreadable> {
+        self.asked(Question::Key)?;
+        self.table.key(key, door)
+    }
+
+    fn schedule(
+        &self,
+        schedule: ScheduleId,
+        at: Wall,
+    ) -> Result<Option<ScheduleReading>, Unreadable> {
+        self.asked(Question::Schedule)?;
+        self.table.schedule(schedule, at)
+    }
+}
+
+#[test]
+fn a_table_that_cannot_be_read_denies() {
+    for at in [
+        Question::Door,
+        Question::Credentials,
+        Question::User,
+        Question::Grants,
+        Question::Key,
+        Question::Schedule,
+    ] {
+        let scheduled = changed_key(|key| key.schedule = Some(ScheduleId(1)));
+        let table = small_site().into_iter().chain(scheduled).collect();
+        let view = Failing { table, at };
+        let decision = decided(
+            &view,
+            &at_door(1, &card(100)),
+            now(NOON_ISH),
+            Policy::default(),
+        );
+        assert_eq!(decision.reason, Reason::TableUnreadable, "{at:?}");
     }
 }
 

@@ -12,9 +12,9 @@ use crate::view::{CardIdentity, MapView, Unreadable};
 
 /// What a record says of itself: each problem as `field: message`.
 #[track_caller]
-fn check_record(record: Record, expect: &[&str]) {
+fn check_record(record: impl Into<Record>, expect: &[&str]) {
     let mut problems = Problems::default();
-    record.validate(&mut problems);
+    record.into().validate(&mut problems);
     let found: Vec<_> = problems
         .0
         .iter()
