@@ -254,7 +254,7 @@ async fn who_can_open_and_what_can_be_opened() {
     let query = ListQuery::default();
     assert_eq!(
         client.user_keys(UserId(1), &query).await.unwrap().items,
-        [grant.clone()]
+        std::slice::from_ref(&grant)
     );
     assert_eq!(
         client.key_holders(KeyId(1), &query).await.unwrap().items,

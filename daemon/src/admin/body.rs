@@ -33,7 +33,7 @@ where
     type Rejection = Refused;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Refused> {
-        understand(json(request).await?).map(Self)
+        understand(&json(request).await?).map(Self)
     }
 }
 
@@ -139,15 +139,15 @@ async fn read(mut body: Body) -> Result<Bytes, Refused> {
 /// Records ignore unknown fields, because a newer version may have stored them; a caller who sends
 /// one made a mistake. So what was understood is written again, and whatever did not come back was
 /// not understood.
-pub(super) fn understand<T: DeserializeOwned + Serialize>(json: Value) -> Result<T, Refused> {
-    let typed: T = serde_path_to_error::deserialize(&json).map_err(|error| {
+pub(super) fn understand<T: DeserializeOwned + Serialize>(json: &Value) -> Result<T, Refused> {
+    let typed: T = serde_path_to_error::deserialize(json).map_err(|error| {
         let field = error.path().to_string();
         let field = if field == "." { "body" } else { &field };
         Refused::field(field, error.inner().to_string())
     })?;
     let understood = serde_json::to_value(&typed).map_err(|error| Refused::internal(&error))?;
     let mut problems = Problems::default();
-    find_unknown(&json, &understood, &mut String::new(), &mut problems);
+    find_unknown(json, &understood, &mut String::new(), &mut problems);
     match problems.into_result() {
         Ok(()) => Ok(typed),
         Err(problems) => Err(Refused::fields(problems.0)),
@@ -180,6 +180,11 @@ fn find_unknown(sent: &Value, understood: &Value, path: &mut String, problems: &
                 path.truncate(length);
             }
         }
+        // A list would be taken as the fields of a record in their order.
+        (Value::Array(_), Value::Object(_)) => {
+            let field = if path.is_empty() { "body" } else { path };
+            problems.add(field, "is a list, expected an object");
+        }
         _ => {}
     }
 }
@@ -208,7 +213,7 @@ mod tests {
 
     fn check<T: DeserializeOwned + Serialize + core::fmt::Debug>(body: &str, expect: &[&str]) {
         let json = serde_json::from_str(body).unwrap();
-        let found = match understand::<T>(json) {
+        let found = match understand::<T>(&json) {
             Ok(_) => Vec::new(),
             Err(refused) => refused.problem().problems.clone(),
         };
@@ -264,7 +269,12 @@ mod tests {
             r#"{"id":1,"first_name":"a","state":"asleep"}"#,
             &["state: unknown variant `asleep`, expected one of `invited`, `active`"],
         );
-        check::<User>("[1]", &["body: "]);
+        check::<User>("[1]", &["body: is a list, expected an object"]);
+        check::<User>("7", &["body: invalid type: integer `7`"]);
+        check::<Door>(
+            r#"{"id":1,"name":"a","place":1,"time_zone":"UTC","wiring":[["front-in"]]}"#,
+            &["wiring: is a list, expected an object"],
+        );
         check::<WhyRequest>(r#"{"user":1}"#, &["body: missing field `door`"]);
     }
 

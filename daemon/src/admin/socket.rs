@@ -2,14 +2,21 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use nix::sys::stat::{Mode, umask};
+use nix::sys::socket::{
+    AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, listen as sys_listen, socket,
+};
+use nix::sys::stat::{Mode, fchmod};
 use nix::unistd::{Gid, Group, User, chown};
 use tokio::net::UnixListener;
 
 use crate::config::ApiConfig;
+
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 512;
 
 /// Where the socket is and who may use it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,11 +132,7 @@ impl Socket {
             }
         };
         clear_stale(path)?;
-        // The socket is closed to everybody until its mode and group are set.
-        let before = umask(Mode::from_bits_truncate(0o777));
-        let bound = UnixListener::bind(path);
-        umask(before);
-        let listener = bound.map_err(failed("listen on"))?;
+        let listener = listen(path).map_err(failed("listen on"))?;
         let inode = fs::symlink_metadata(path).map_err(failed("look at"))?.ino();
         let socket = Self {
             listener,
@@ -168,6 +171,19 @@ impl Drop for Socket {
             let _ = fs::remove_file(&own.path);
         }
     }
+}
+
+/// Listens on `path` with a mode that lets in nobody but the daemon's own user.
+///
+/// The mode is that of the socket before it is bound (unix(7) on Linux): there is no moment in
+/// which others could connect, and the mask of the process, which threads share, is left alone.
+fn listen(path: &Path) -> io::Result<UnixListener> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let socket = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+    fchmod(&socket, Mode::S_IRUSR | Mode::S_IWUSR)?;
+    bind(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
+    sys_listen(&socket, Backlog::new(BACKLOG)?)?;
+    UnixListener::from_std(socket.into())
 }
 
 /// Removes a socket that nobody listens on.
@@ -217,6 +233,15 @@ mod tests {
         assert_eq!(found.mode() & 0o7777, 0o640);
         drop(socket);
         assert!(!settings.path.exists());
+    }
+
+    #[tokio::test]
+    async fn nobody_else_may_connect_before_the_mode_is_set() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = settings(&folder).path;
+        let _listener = listen(&path).unwrap();
+        let found = fs::metadata(&path).unwrap();
+        assert_eq!(found.mode() & 0o7777, 0o600);
     }
 
     #[tokio::test]

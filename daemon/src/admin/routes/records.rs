@@ -170,7 +170,7 @@ async fn create<R: Resource>(
         return Err(Refused::field("id", message));
     }
     fields.insert("id".to_owned(), Value::from(0));
-    let record: R = understand(Value::Object(fields))?;
+    let record: R = understand(&Value::Object(fields))?;
     let plan = Plan::Create(record.into_record());
     let saved = save::<R>(desk, may, plan, base).await?;
     let location = format!("/v1/{}/{}", R::COLLECTION, saved.record.id());
@@ -185,13 +185,13 @@ async fn replace<R: Resource>(
     Object(mut fields): Object,
 ) -> Result<Reply<Saved<R>>, Refused> {
     match fields.get("id") {
-        Some(found) if *found != Value::from(id) => {
+        Some(found) if found.as_u64() != Some(u64::from(id)) => {
             let message = format!("is {found}, and the path says {id}");
             return Err(Refused::field("id", message));
         }
         _ => drop(fields.insert("id".to_owned(), Value::from(id))),
     }
-    let record: R = understand(Value::Object(fields))?;
+    let record: R = understand(&Value::Object(fields))?;
     let plan = Plan::Replace(record.into_record());
     let saved = save::<R>(desk, may, plan, base).await?;
     let revision = saved.revision;
