@@ -1,5 +1,10 @@
 //! What is refused, and how it is said.
 
+use std::os::unix::fs::PermissionsExt;
+
+use doorwardd::admin::Times;
+use tokio::process::Command;
+
 use crate::curl::{Answer, curl, fetch, send};
 use crate::records::send_examples;
 use crate::site::Site;
@@ -53,6 +58,14 @@ async fn bodies_that_are_no_json() {
     check(&answer, 400, "malformed-body", "the body is empty");
     let answer = send(socket, "POST", "/v1/users", "[1]").await;
     check(&answer, 422, "invalid", "a list, expected an object");
+    let twice = r#"{"first_name":"A","first_name":"B"}"#;
+    let answer = send(socket, "POST", "/v1/users", twice).await;
+    check(
+        &answer,
+        400,
+        "malformed-body",
+        "`first_name` is said twice at line 1",
+    );
     let deep = "[".repeat(100_000);
     let answer = send(socket, "POST", "/v1/changes", &deep).await;
     check(&answer, 400, "malformed-body", "recursion limit");
@@ -187,5 +200,37 @@ async fn what_is_in_use_cannot_be_taken_away() {
     check(&answer, 409, "conflict", "key 1");
     let answer = curl(&site.socket, &["--request", "DELETE"], "/v1/places/1", None).await;
     check(&answer, 409, "conflict", "door 1");
+    site.stop().await;
+}
+
+/// The user id of `nobody` on every Linux.
+const NOBODY: &str = "65534";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_not_among_the_users_is_refused_on_every_path() {
+    if !nix::unistd::geteuid().is_root() {
+        eprintln!("skipped: only root can call as somebody else");
+        return;
+    }
+    let site = Site::start_for(Times::default(), 0o666, vec![1]).await;
+    let folder = site.socket.parent().unwrap();
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
+    for path in ["/v1/status", "/v1/nothing", "/v1/events/stream"] {
+        let output = Command::new("setpriv")
+            .args(["--reuid", NOBODY, "--clear-groups"])
+            .args(["curl", "--silent", "--include", "--unix-socket"])
+            .arg(&site.socket)
+            .arg(format!("http://doorward{path}"))
+            .output()
+            .await
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.starts_with("HTTP/1.1 403 "), "{path}: {text}");
+        assert!(
+            text.contains("uid 65534 (nobody) is not among `api.users`"),
+            "{text}"
+        );
+    }
+    assert_eq!(fetch(&site.socket, "/v1/status").await.status, 200);
     site.stop().await;
 }

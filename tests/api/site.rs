@@ -49,6 +49,11 @@ impl Site {
     }
 
     pub(crate) async fn start_with(times: Times) -> Self {
+        Self::start_for(times, 0o660, Vec::new()).await
+    }
+
+    /// With a socket of this mode, for these users.
+    pub(crate) async fn start_for(times: Times, mode: u32, users: Vec<u32>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (store, thread) =
             Store::open(&folder.path().join("store"), StoreOptions::default()).unwrap();
@@ -68,7 +73,12 @@ impl Site {
             uplink: watch::channel(UplinkStatus::default()).1,
         };
         let path = folder.path().join("api.sock");
-        let socket = Socket::bind(&SocketSettings::new(&path)).unwrap();
+        let settings = SocketSettings {
+            mode,
+            users,
+            ..SocketSettings::new(&path)
+        };
+        let socket = Socket::bind(&settings).unwrap();
         let stop = CancellationToken::new();
         let serving = tokio::spawn(serve(office, socket, times, stop.clone()));
         let (sink, acks) = store.event_sink();

@@ -3,13 +3,14 @@
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
-use doorward_api::ProblemKind;
+use doorward_api::{Changes, ProblemDetails, ProblemKind};
 use doorward_core::model::Problems;
 use http_body_util::BodyExt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::json::Unique;
 use super::limits::{BODY_BYTES_MAX, BODY_DRAIN_BYTES_MAX};
 use super::refused::Refused;
 
@@ -68,14 +69,28 @@ async fn json(request: Request) -> Result<Value, Refused> {
     let media_type = expect_json(request.headers());
     let body = read(request.into_body()).await?;
     media_type?;
+    parse(&body)
+}
+
+fn parse(body: &[u8]) -> Result<Value, Refused> {
     if body.trim_ascii().is_empty() {
         let detail = "the body is empty, expected JSON";
         return Err(Refused::new(ProblemKind::MalformedBody, detail));
     }
-    serde_json::from_slice(&body).map_err(|error| {
-        let detail = format!("the body is not valid JSON: {error}");
-        Refused::new(ProblemKind::MalformedBody, detail)
-    })
+    match serde_json::from_slice(body) {
+        Ok(Unique(json)) => Ok(json),
+        Err(error) => {
+            let detail = format!("the body is not valid JSON: {error}");
+            Err(Refused::new(ProblemKind::MalformedBody, detail))
+        }
+    }
+}
+
+/// Reads the body of `POST /v1/changes` as the route does.
+pub fn read_changes(body: &[u8]) -> Result<Changes, Box<ProblemDetails>> {
+    parse(body)
+        .and_then(|json| understand(&json))
+        .map_err(Refused::into_problem)
 }
 
 fn expect_json(headers: &HeaderMap) -> Result<(), Refused> {
@@ -208,7 +223,7 @@ const fn name_of(value: &Value) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use doorward_api::{Changes, WhyRequest};
+    use doorward_api::WhyRequest;
     use doorward_core::model::{Credential, Door, User};
 
     fn check<T: DeserializeOwned + Serialize + core::fmt::Debug>(body: &str, expect: &[&str]) {

@@ -7,6 +7,7 @@
 
 mod body;
 mod caller;
+mod json;
 pub mod limits;
 mod office;
 mod openapi;
@@ -18,6 +19,7 @@ mod serve;
 mod socket;
 mod stall;
 
+pub use body::read_changes;
 pub use limits::Times;
 pub use office::{Office, ReadCard};
 pub use openapi::document;

@@ -57,6 +57,10 @@ impl Refused {
         )
     }
 
+    pub(super) fn into_problem(self) -> Box<ProblemDetails> {
+        self.0
+    }
+
     #[cfg(test)]
     pub(super) fn problem(&self) -> &ProblemDetails {
         &self.0

@@ -6,6 +6,7 @@ use doorward_core::view::MapView;
 use doorward_wire::board::{BoardProfile, OutputState, mbap, rtu};
 use doorward_wire::card::FormatTable;
 use doorward_wire::{PROBLEMS_MAX, Problems};
+use doorwardd::admin::read_changes;
 use doorwardd::config::SiteConfig;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -127,8 +128,15 @@ pub fn api_bodies(data: &[u8]) {
     survives::<GrantBody>(data);
     survives::<Change>(data);
     let Some(Changes { changes }) = survives::<Changes>(data) else {
+        let refused = read_changes(data).expect_err("the API takes what cannot be read");
+        assert!(!refused.detail.is_empty(), "refused without a reason");
         return;
     };
+    // The API may be stricter, and then says where.
+    match read_changes(data) {
+        Ok(taken) => assert_eq!(taken.changes, changes),
+        Err(refused) => assert!(refused.status == 400 || !refused.problems.is_empty()),
+    }
     for change in &changes {
         if let Change::Put(record) = change {
             record.validate(&mut model::Problems::default());
