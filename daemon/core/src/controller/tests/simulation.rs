@@ -529,7 +529,8 @@ impl Day {
         let seen = self.seen.get_mut(&door).unwrap();
         if seen.rex {
             // Renewed while it lasts, and then for one unlock time more.
-            seen.exit_until = now.plus_ms(seen.door.unlock_ms.into());
+            let until = now.plus_ms(seen.door.unlock_ms.into());
+            seen.exit_until = seen.exit_until.max(until);
         }
         let caused = seen.door.mode == DoorMode::Unlocked
             || now <= seen.entry_until
