@@ -9,6 +9,7 @@
 
 use std::fs::{self, File};
 use std::io::Write;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -36,7 +37,7 @@ impl SmallDisk {
     fn mount() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=24m", "tmpfs"])
+            .args(["-t", "tmpfs", "-o", "size=48m", "tmpfs"])
             .arg(folder.path())
             .output();
         match mounted {
@@ -94,12 +95,19 @@ impl Bench {
     }
 
     async fn commit(&self, id: u32) -> Result<Committed, StoreError> {
-        let place = Place {
-            id: PlaceId(id),
-            name: "Ward".to_owned(),
-            parent: None,
+        self.commit_all(id..=id).await
+    }
+
+    async fn commit_all(&self, ids: RangeInclusive<u32>) -> Result<Committed, StoreError> {
+        let place = |id| {
+            Change::Put(Record::Place(Place {
+                id: PlaceId(id),
+                name: "Ward".to_owned(),
+                parent: None,
+            }))
         };
-        let change = validate_changes(&self.store.view(), &[Change::Put(Record::Place(place))]);
+        let changes: Vec<_> = ids.map(place).collect();
+        let change = validate_changes(&self.store.view(), &changes);
         let permit = authorise(&Operator::Appliance, Action::ChangeTable).unwrap();
         let note = ChangeNote {
             at: Wall(1),
@@ -132,7 +140,7 @@ fn event(seq: u64) -> Event {
     Event::new(EventKind::Granted, at, ClockTrust::Trusted, 1)
 }
 
-fn check(path: &Path, events: u64, revision: u64) {
+fn check(path: &Path, events: u64, revision: u64, places: u64) {
     let (store, thread) = Store::open(path, StoreOptions::default()).unwrap();
     assert_eq!(store.verify_events(1, u64::MAX).unwrap(), events);
     let rows = store.events_after(0, usize::MAX).unwrap();
@@ -140,7 +148,9 @@ fn check(path: &Path, events: u64, revision: u64) {
         assert_eq!((row.seq, row.event), (seq, event(seq)));
     }
     assert_eq!(store.view().revision().unwrap(), revision);
-    assert_eq!(store.verify_audit(1).unwrap(), revision);
+    let found: Vec<Place> = store.view().list(None, usize::MAX).unwrap();
+    assert_eq!(found.len() as u64, places);
+    assert_eq!(store.verify_audit(1).unwrap(), places);
     store.stop();
     thread.join();
 }
@@ -207,11 +217,11 @@ async fn events_wait_for_room_and_become_durable_in_order() {
     store.stop();
     drop(store);
     tokio::task::spawn_blocking(|| thread.join()).await.unwrap();
-    check(&path, events, 3);
+    check(&path, events, 3, 3);
 }
 
-#[tokio::test]
-async fn a_change_that_finds_the_disk_full_is_refused_and_leaves_nothing_behind() {
+/// Commits changes of `rows` places until the disk is full, then makes room.
+async fn fill_with_changes(rows: u32, rounds: usize) {
     let Some(disk) = SmallDisk::mount() else {
         return;
     };
@@ -224,27 +234,49 @@ async fn a_change_that_finds_the_disk_full_is_refused_and_leaves_nothing_behind(
         acks,
         appended: 0,
     };
-    bench.commit(1).await.unwrap();
-    disk.fill();
-    let mut revision = 1;
-    let refused = loop {
-        let id = u32::try_from(revision).unwrap() + 1;
-        match bench.commit(id).await {
-            Ok(committed) => revision = committed.revision,
-            Err(error) => break error,
-        }
-    };
-    assert!(matches!(refused, StoreError::Storage { .. }), "{refused}");
-    disk.free();
     let mut health = store.health();
-    let recovered = health.wait_for(|health| *health == StoreHealth::Ok);
-    drop(timeout(PATIENCE, recovered).await.unwrap().unwrap());
-    assert_eq!(store.view().revision().unwrap(), revision);
+    let mut revision = 0;
+    // Several times: a large change can fail before and after it is decided.
+    for _ in 0..rounds {
+        disk.fill();
+        let failed = async {
+            let failing = health.wait_for(|health| *health != StoreHealth::Ok);
+            drop(timeout(PATIENCE, failing).await.unwrap().unwrap());
+            disk.free();
+            let recovered = health.wait_for(|health| *health == StoreHealth::Ok);
+            drop(timeout(PATIENCE, recovered).await.unwrap().unwrap());
+        };
+        let commits = async {
+            loop {
+                let first = u32::try_from(revision).unwrap() * rows + 1;
+                match bench.commit_all(first..=first + rows - 1).await {
+                    Ok(committed) => revision = committed.revision,
+                    Err(StoreError::Storage { .. }) => break,
+                    Err(error) => panic!("{error}"),
+                }
+                if !disk.ballast().exists() {
+                    break;
+                }
+            }
+        };
+        futures_util::future::join(failed, commits).await;
+        assert_eq!(store.view().revision().unwrap(), revision);
+    }
     bench.append();
     assert_eq!(bench.ack().await.result, Ok(1));
-    drop(bench);
+    drop((bench, health));
     store.stop();
     drop(store);
     tokio::task::spawn_blocking(|| thread.join()).await.unwrap();
-    check(&path, 1, revision);
+    check(&path, 1, revision, revision * u64::from(rows));
+}
+
+#[tokio::test]
+async fn a_change_that_finds_the_disk_full_is_refused_and_leaves_nothing_behind() {
+    fill_with_changes(1, 3).await;
+}
+
+#[tokio::test]
+async fn a_large_change_that_finds_the_disk_full_stands_whole_or_not_at_all() {
+    fill_with_changes(300, 4).await;
 }

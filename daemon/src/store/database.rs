@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use sled::{Db, Tree};
 
@@ -17,6 +18,12 @@ const SEGMENT_BYTES: usize = 2 * 1024 * 1024;
 /// while neighbours merge: 22 of the largest stay below a quarter of a segment, so there are
 /// never blobs.
 pub(super) const VALUE_BYTES_MAX: usize = 22 * 1024;
+
+/// How long to wait for the lock: threads of sled may hold on to a closed database for a moment.
+const LOCK_WAIT: Duration = Duration::from_secs(1);
+
+/// How often to try the lock meanwhile.
+const LOCK_RETRY: Duration = Duration::from_millis(10);
 
 /// The trees, and the means to make durable what is written to them.
 #[derive(Debug)]
@@ -44,17 +51,14 @@ impl Database {
         counts: Arc<SyncCounts>,
     ) -> Result<Self, StoreError> {
         prepare_folder(path)?;
-        let db = sled::Config::new()
+        let config = sled::Config::new()
             .path(path)
             .cache_capacity(options.cache_bytes)
             .mode(sled::Mode::LowSpace)
             .segment_size(SEGMENT_BYTES)
             // The store's thread alone decides when to flush.
             .flush_every_ms(None);
-        // sled asserts much of what it reads.
-        let db = catch_unwind(AssertUnwindSafe(|| db.open()))
-            .unwrap_or_else(|_| Err(sled::Error::ReportableBug("it panicked".to_owned())))
-            .map_err(|error| opening(path.to_owned(), error))?;
+        let db = open_unlocked(path, &config)?;
         let trees = Trees {
             table: db.open_tree("table")?,
             events: db.open_tree("events")?,
@@ -101,6 +105,23 @@ impl Trees {
     pub(super) fn wake_waiting_flush(&self) {
         if self.poisoned().is_some() {
             let _ = self.db.flush();
+        }
+    }
+}
+
+/// Opens the database; waits a little for a lock that is on its way out.
+fn open_unlocked(path: &Path, config: &sled::Config) -> Result<Db, StoreError> {
+    let begun = Instant::now();
+    loop {
+        // sled asserts much of what it reads.
+        let opened = catch_unwind(AssertUnwindSafe(|| config.open()))
+            .unwrap_or_else(|_| Err(sled::Error::ReportableBug("it panicked".to_owned())))
+            .map_err(|error| opening(path.to_owned(), error));
+        match opened {
+            Err(StoreError::Locked { .. }) if begun.elapsed() < LOCK_WAIT => {
+                std::thread::sleep(LOCK_RETRY);
+            }
+            opened => return opened,
         }
     }
 }

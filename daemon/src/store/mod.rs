@@ -15,6 +15,7 @@
 mod access;
 mod audit;
 pub mod chain;
+mod changes;
 mod database;
 mod encoding;
 mod envelope;
@@ -23,6 +24,7 @@ mod events;
 mod failure;
 mod files;
 mod health;
+mod journal;
 mod lenient;
 mod open;
 mod records;
@@ -54,10 +56,10 @@ pub use table::{CHANGE_ROWS_MAX, ChangeNote, NOTE_BYTES_MAX};
 pub use view::{TableRecord, TableView};
 
 use crate::permit::{Action, Permit};
+use changes::ChangeRequest;
 use events::EventReader;
 use shared::Shared;
 use sink::Queued;
-use thread::ChangeRequest;
 
 /// Changes that may wait for the store's thread; more are refused.
 pub const CHANGES_QUEUED_MAX: usize = 64;

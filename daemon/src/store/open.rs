@@ -17,7 +17,7 @@ use super::shared::Shared;
 use super::sink::EVENTS_QUEUED_MAX;
 use super::thread::{EventLog, Worker};
 use super::{
-    CHANGES_QUEUED_MAX, EventReader, Store, StoreError, StoreOptions, audit, events, rows,
+    CHANGES_QUEUED_MAX, EventReader, Store, StoreError, StoreOptions, audit, events, journal, rows,
 };
 
 /// The schema version of the table that this code writes, and the newest that it reads.
@@ -59,6 +59,8 @@ impl Store {
         let counts = Arc::<SyncCounts>::default();
         let mut database = Database::open(path, &options, Arc::clone(&counts))?;
         check_schema(path, &mut database)?;
+        journal::recover(&database.trees.table)?;
+        database.sync()?;
         let newest = events::newest(&database.trees.events)?;
         let hash = verify_heads(&database.trees, newest)?;
         let shared = Arc::new(Shared::new(database.trees.clone(), newest)?);
@@ -79,6 +81,7 @@ impl Store {
             lost: Arc::clone(&lost),
             log: EventLog::new(newest, hash),
             undo: None,
+            decided: None,
             failure: None,
             cursors_due: None,
         };

@@ -11,6 +11,12 @@ const META: u8 = 0x00;
 const RECORDS: u8 = 0x10;
 const INDEXES: u8 = 0x20;
 const AUDIT: u8 = 0x40;
+const JOURNAL: u8 = 0x50;
+
+/// What all pages of the journal begin with.
+pub(super) const JOURNAL_PAGES: &[u8] = &[JOURNAL];
+/// The row that says that the change in the journal is decided. Its value is empty.
+pub(super) const JOURNAL_DECIDED: &[u8] = &[META, b'j'];
 
 /// The table's revision: 8 bytes, big-endian.
 pub(super) const REVISION: &[u8] = &[META, b'r'];
@@ -208,6 +214,13 @@ pub(super) fn identity(identity: &CardIdentity) -> Vec<u8> {
             join(&[b"b", &count.to_be_bytes(), bits.bytes()])
         }
     }
+}
+
+/// The row of a page of the journal.
+pub(super) fn journal_page(number: u32) -> [u8; 5] {
+    let mut row = [JOURNAL; 5];
+    row[1..].copy_from_slice(&number.to_be_bytes());
+    row
 }
 
 /// The row of an audit entry.

@@ -10,11 +10,11 @@ use sled::{Batch, IVec, Tree};
 use super::chain::Hash;
 use super::database::check_size;
 use super::encoding::{RECORD_BYTES_MAX, value_of};
+use super::journal::{self, ROWS_BETWEEN_EVENTS};
 use super::{StoreError, audit, records, rows};
 
-/// The most rows that one change may write or take away, those that follow from others included.
-/// Events wait while a change is applied.
-pub const CHANGE_ROWS_MAX: usize = 5_000;
+/// The most records that one change may put or take away, those that follow from others included.
+pub const CHANGE_ROWS_MAX: usize = 400_000;
 
 /// The longest note of a change, in bytes.
 pub const NOTE_BYTES_MAX: usize = 400;
@@ -36,14 +36,21 @@ pub struct ChangeNote {
 pub(super) struct Prepared {
     pub(super) delta: TableDelta,
     /// The rows to write (`None`: to take away).
-    rows: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    pub(super) rows: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
 }
 
-/// What undoes a change that was written but may not have become durable.
+/// How to take back a change that was refused, but may be found when the database is opened anew.
 #[derive(Debug)]
-pub(super) struct Undo {
-    revision: u64,
-    rows: Vec<(Vec<u8>, Option<IVec>)>,
+pub(super) enum Undo {
+    /// A batch was written: what its rows were before.
+    Batch {
+        /// The revision that shows that the batch is there.
+        revision: u64,
+        /// The rows before.
+        rows: Vec<(Vec<u8>, Option<IVec>)>,
+    },
+    /// A journal was begun, and perhaps decided.
+    Journal,
 }
 
 /// The table's revision; 0 when it is new.
@@ -74,12 +81,13 @@ fn number(row: &[u8], value: &[u8]) -> Result<u32, StoreError> {
         .map_err(|_| StoreError::row("table", row, "it is not a number of 4 bytes"))
 }
 
-/// Works out what `changes` do to the table.
+/// Works out what a change does to the table. `pause` is called now and then.
 pub(super) fn prepare(
     table: &Tree,
     actor: &Actor,
     note: &ChangeNote,
     change: ValidatedChange,
+    mut pause: impl FnMut(),
 ) -> Result<Prepared, StoreError> {
     let found = revision(table)?;
     if let Some(expected) = note.expected_revision.filter(|expected| *expected != found) {
@@ -103,7 +111,10 @@ pub(super) fn prepare(
         audit_seq,
         audit_hash,
     };
-    for row in change.into_rows() {
+    for (at, row) in change.into_rows().into_iter().enumerate() {
+        if at % ROWS_BETWEEN_EVENTS == ROWS_BETWEEN_EVENTS - 1 {
+            pause();
+        }
         match row {
             Change::Put(record) => work.put(record)?,
             Change::Remove(reference) => work.remove(reference)?,
@@ -125,34 +136,64 @@ pub(super) fn prepare(
 }
 
 impl Prepared {
-    /// Writes the change to the tree as one batch. Returns what would undo it.
-    pub(super) fn write(&self, table: &Tree) -> Result<Undo, StoreError> {
+    /// What will take the batch back.
+    pub(super) fn undo_of_batch(&self, table: &Tree) -> Result<Undo, StoreError> {
+        let mut rows = Vec::with_capacity(self.rows.len());
+        for row in self.rows.keys() {
+            rows.push((row.clone(), table.get(row)?));
+        }
+        Ok(Undo::Batch {
+            revision: self.delta.revision,
+            rows,
+        })
+    }
+
+    /// Writes the change to the tree as one batch.
+    pub(super) fn write_batch(&self, table: &Tree) -> Result<(), StoreError> {
         let mut batch = Batch::default();
-        let mut undo = Vec::with_capacity(self.rows.len());
         for (row, value) in &self.rows {
-            undo.push((row.clone(), table.get(row)?));
             match value {
                 Some(value) => batch.insert(row.as_slice(), value.as_slice()),
                 None => batch.remove(row.as_slice()),
             }
         }
-        let undo = Undo {
-            revision: self.delta.revision,
-            rows: undo,
-        };
-        table.apply_batch(batch)?;
-        Ok(undo)
+        Ok(table.apply_batch(batch)?)
+    }
+
+    /// Carries out a change that the journal has decided, the revision last. `pause` is called
+    /// now and then.
+    pub(super) fn carry_out(
+        &self,
+        table: &Tree,
+        mut pause: impl FnMut(),
+    ) -> Result<(), StoreError> {
+        let revision = self.rows.get_key_value(rows::REVISION);
+        let others = self.rows.iter().filter(|(row, _)| *row != rows::REVISION);
+        for (at, (row, value)) in others.chain(revision).enumerate() {
+            match value {
+                Some(value) => drop(table.insert(row, value.as_slice())?),
+                None => drop(table.remove(row)?),
+            }
+            if at % ROWS_BETWEEN_EVENTS == ROWS_BETWEEN_EVENTS - 1 {
+                pause();
+            }
+        }
+        Ok(())
     }
 }
 
 impl Undo {
     /// Takes the change back if it is in the table.
     pub(super) fn apply(&self, table: &Tree) -> Result<(), StoreError> {
-        if revision(table)? != self.revision {
+        let (revision_after, before) = match self {
+            Self::Journal => return journal::discard(table, || {}),
+            Self::Batch { revision, rows } => (revision, rows),
+        };
+        if revision(table)? != *revision_after {
             return Ok(());
         }
         let mut batch = Batch::default();
-        for (row, value) in &self.rows {
+        for (row, value) in before {
             match value {
                 Some(value) => batch.insert(row.as_slice(), value),
                 None => batch.remove(row.as_slice()),

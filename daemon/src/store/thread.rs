@@ -6,35 +6,25 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use doorward_core::ids::Actor;
-use doorward_core::model::{Change, TableDelta, ValidatedChange};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::chain::Hash;
+use super::changes::{ChangeRequest, Decided};
 use super::database::Database;
 use super::failure::Failure;
 use super::files::SyncCounts;
 use super::shared::Shared;
 use super::sink::{AppendAck, AppendError, EVENTS_WAITING_MAX, Queued};
-use super::table::{ChangeNote, Prepared, Undo};
-use super::{Committed, StoreError, StoreOptions, events, salt, table};
+use super::table::Undo;
+use super::{StoreError, StoreOptions, events, journal, salt};
 
 /// The most events written between two syncs.
 const EVENTS_TOGETHER_MAX: usize = 1024;
 
 /// A moved cursor becomes durable with the next event or change, at the latest after this time.
 const CURSORS_DURABLE_MS: u64 = 1_000;
-
-/// A change on its way to the store's thread.
-#[derive(Debug)]
-pub(super) struct ChangeRequest {
-    pub(super) actor: Actor,
-    pub(super) change: ValidatedChange,
-    pub(super) note: ChangeNote,
-    pub(super) done: oneshot::Sender<Result<Committed, StoreError>>,
-}
 
 /// An event that has its number and is not known to be durable.
 #[derive(Debug)]
@@ -68,6 +58,8 @@ pub(super) struct Worker {
     pub(super) log: EventLog,
     /// What takes back a change that was written, was refused, and may be found after reopening.
     pub(super) undo: Option<Undo>,
+    /// A change that was not refused, and not carried out for good.
+    pub(super) decided: Option<Decided>,
     pub(super) failure: Option<Failure>,
     pub(super) cursors_due: Option<Instant>,
 }
@@ -104,8 +96,8 @@ impl EventLog {
         Ok(())
     }
 
-    fn write(&self, tree: &sled::Tree, already: usize) -> Result<(), StoreError> {
-        for event in self.pending.iter().skip(already) {
+    fn write(&self, tree: &sled::Tree) -> Result<(), StoreError> {
+        for event in &self.pending {
             tree.insert(event.seq.to_be_bytes(), event.value.as_slice())?;
         }
         Ok(())
@@ -160,7 +152,7 @@ impl Worker {
                     }
                     self.append(&mut taken);
                 }
-                Some(request) = self.changes.recv() => self.change(request),
+                Some(request) = self.changes.recv() => self.change_or_refuse(request),
                 () = sleep_until(retry.unwrap_or_else(Instant::now)), if retry.is_some() => {
                     self.recover();
                 }
@@ -178,16 +170,27 @@ impl Worker {
 
     fn append(&mut self, taken: &mut Vec<Queued>) {
         self.number(taken);
+        self.commit_or_wait();
+        // One change after each round of events, so that a storm of events cannot starve them.
+        if let Ok(request) = self.changes.try_recv() {
+            self.change_or_refuse(request);
+        }
+    }
+
+    fn commit_or_wait(&mut self) {
         if let Some(failure) = &self.failure {
             self.shared
                 .publish_failing(failure, self.log.waiting(), self.lost());
             self.log.tell_waiting();
-            return;
+        } else {
+            self.commit_events();
         }
-        self.commit_events();
-        // One change after each round of events, so that a storm of events cannot starve them.
-        if let Ok(request) = self.changes.try_recv() {
-            self.change(request);
+    }
+
+    fn change_or_refuse(&mut self, request: ChangeRequest) {
+        match &self.failure {
+            None => self.change(request),
+            Some(failure) => drop(request.done.send(Err(failure.to_error()))),
         }
     }
 
@@ -205,77 +208,39 @@ impl Worker {
     }
 
     fn commit_events(&mut self) {
-        let result = self.write_and_sync(None);
-        self.settle(result.map(drop));
+        let written = self.write_and_sync();
+        self.settle(written);
     }
 
-    fn change(&mut self, request: ChangeRequest) {
-        if let Some(failure) = &self.failure {
-            let _ = request.done.send(Err(failure.to_error()));
-            return;
+    /// Events that came meanwhile get their numbers, and wait for the next sync.
+    pub(super) fn take_queued_events(&mut self) {
+        let room = EVENTS_WAITING_MAX.saturating_sub(self.log.waiting());
+        let mut taken = Vec::new();
+        while taken.len() < room.min(EVENTS_TOGETHER_MAX)
+            && let Ok(queued) = self.events.try_recv()
+        {
+            taken.push(queued);
         }
-        let prepared = self.with_database(|database| {
-            let table = &database.trees.table;
-            table::prepare(table, &request.actor, &request.note, request.change)
-        });
-        let prepared = match prepared {
-            Ok(prepared) => prepared,
-            Err(error) => {
-                let _ = request.done.send(Err(error));
-                return;
-            }
-        };
-        if prepared.delta.changes.is_empty() {
-            let _ = request.done.send(Ok(Committed::from(prepared.delta)));
-            return;
-        }
-        match self.write_and_sync(Some(&prepared)) {
-            Ok(()) => {
-                self.undo = None;
-                self.settle(Ok(()));
-                let _ = request.done.send(Ok(self.committed(prepared.delta)));
-            }
-            Err(error) => {
-                self.settle(Err(error));
-                let error = self
-                    .failure
-                    .as_ref()
-                    .map_or(StoreError::Stopped, Failure::to_error);
-                let _ = request.done.send(Err(error));
-            }
+        self.number(&mut taken);
+    }
+
+    /// Makes events durable that came meanwhile.
+    pub(super) fn commit_queued_events(&mut self) {
+        self.take_queued_events();
+        if self.log.waiting() > 0 {
+            self.commit_or_wait();
         }
     }
 
-    fn committed(&self, delta: TableDelta) -> Committed {
-        for change in &delta.changes {
-            if let Change::Put(record) = change {
-                self.shared.id_taken(record.reference());
-            }
-        }
-        Committed::from(delta)
-    }
-
-    /// Writes a change and all that waits, and makes it durable with one sync.
-    fn write_and_sync(&mut self, change: Option<&Prepared>) -> Result<(), StoreError> {
-        if let Some(prepared) = change {
-            self.undo = Some(self.with_database(|database| prepared.write(&database.trees.table))?);
-            // Events that came while the change was written need not wait for a sync of their own.
-            let mut taken = Vec::new();
-            while let Ok(queued) = self.events.try_recv() {
-                taken.push(queued);
-                if taken.len() == EVENTS_TOGETHER_MAX {
-                    break;
-                }
-            }
-            self.number(&mut taken);
-        }
+    /// Writes all that waits, and makes it durable with one sync.
+    pub(super) fn write_and_sync(&mut self) -> Result<(), StoreError> {
         let cursors = std::mem::take(&mut *self.shared.cursors());
         self.cursors_due = None;
         let Some(database) = &mut self.database else {
             return Err(StoreError::Stopped);
         };
         let written = self.shared.watched(|| {
-            self.log.write(&database.trees.events, 0)?;
+            self.log.write(&database.trees.events)?;
             for (name, seq) in &cursors {
                 database.trees.cursors.insert(name, &seq.to_be_bytes())?;
             }
@@ -291,7 +256,7 @@ impl Worker {
     }
 
     /// After an attempt to write: tells the appenders, and notes a failure or its end.
-    fn settle(&mut self, result: Result<(), StoreError>) {
+    pub(super) fn settle(&mut self, result: Result<(), StoreError>) {
         match result {
             Ok(()) => {
                 // First, so that whoever gets the acknowledgement can read the event.
@@ -324,7 +289,7 @@ impl Worker {
     fn recover(&mut self) {
         let shared = Arc::clone(&self.shared);
         let result = shared.watched(|| self.reopen()).and_then(|()| {
-            self.write_and_sync(None)?;
+            self.write_and_sync()?;
             self.undo = None;
             Ok(())
         });
@@ -336,6 +301,9 @@ impl Worker {
             self.shared.replace(trees);
         }
         self.settle(result);
+        if self.failure.is_none() {
+            self.answer_decided();
+        }
     }
 
     /// sled refuses every write after a failed one, until it is opened anew.
@@ -347,18 +315,13 @@ impl Worker {
             database.close_failed();
         }
         let database = Database::open(&self.path, &self.options, Arc::clone(&self.counts))?;
-        if let Some(undo) = &self.undo {
-            undo.apply(&database.trees.table)?;
+        let table = &database.trees.table;
+        match &self.undo {
+            Some(undo) => undo.apply(table)?,
+            None => journal::recover(table)?,
         }
         self.database = Some(database);
         Ok(())
-    }
-
-    fn with_database<T>(
-        &self,
-        work: impl FnOnce(&Database) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        work(self.database.as_ref().ok_or(StoreError::Stopped)?)
     }
 
     fn lost(&self) -> u64 {
@@ -375,7 +338,7 @@ impl Worker {
         }
         self.number(&mut taken);
         while let Ok(request) = self.changes.try_recv() {
-            self.change(request);
+            self.change_or_refuse(request);
         }
         if self.failure.is_some() {
             self.recover();

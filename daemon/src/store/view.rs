@@ -13,7 +13,10 @@ use super::rows::{self, Index};
 use super::shared::Shared;
 use super::{StoreError, records, table};
 
-/// The table as it stands. Cheap to clone; every call sees the newest committed state.
+/// The table as it stands. Cheap to clone.
+///
+/// Every call sees the newest state. A change of a few hundred records shows all at once; a larger
+/// one shows row by row, its revision last.
 #[derive(Debug, Clone)]
 pub struct TableView {
     pub(super) shared: Arc<Shared>,

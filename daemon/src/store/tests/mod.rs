@@ -1,5 +1,6 @@
 //! The store through its public face, on a real folder.
 
+mod agreement;
 mod logs;
 mod opening;
 mod records;

@@ -1,0 +1,250 @@
+//! The store answers the rules of access just as the plain maps of the core do.
+
+use std::ops::ControlFlow;
+
+use doorward_core::card::CardNumber;
+use doorward_core::ids::ScheduleId;
+use doorward_core::model::{
+    Block, Interval, Kind, Schedule, TableLookup, Weekday, WeeklyInterval, email_folded,
+};
+use doorward_core::view::{AccessView, CardIdentity, MapView};
+use proptest::prelude::*;
+
+use super::*;
+
+const IDS: std::ops::Range<u32> = 1..5;
+
+fn id() -> impl Strategy<Value = u32> {
+    IDS
+}
+
+fn interval() -> impl Strategy<Value = Interval> {
+    proptest::option::of(0..50i64).prop_map(|from| Interval {
+        from: from.map(Wall),
+        until: from.map(|from| Wall(from + 10)),
+    })
+}
+
+fn number(of: u32) -> CardNumber {
+    CardNumber {
+        format: "H10301".parse().unwrap(),
+        facility: of.is_multiple_of(2).then_some(12),
+        number: u64::from(of),
+    }
+}
+
+fn identities() -> Vec<CardIdentity> {
+    let bits = ["1", "10", "0110"].map(|bits| CardIdentity::Bits(bits.parse().unwrap()));
+    let numbers = IDS.map(number).map(CardIdentity::Number);
+    bits.into_iter().chain(numbers).collect()
+}
+
+fn data() -> impl Strategy<Value = CredentialData> {
+    prop_oneof![
+        id().prop_map(|of| CredentialData::Card(number(of))),
+        id().prop_map(|of| CredentialData::Phone(number(of))),
+        prop_oneof![Just("1"), Just("10"), Just("0110")].prop_map(|bits| CredentialData::RawCard {
+            bits: bits.parse().unwrap()
+        }),
+    ]
+}
+
+fn record() -> impl Strategy<Value = Record> {
+    let users =
+        (id(), proptest::option::of(id()), any::<bool>()).prop_map(|(id, email, active)| {
+            Record::User(User {
+                email: email.map(|email| format!("Number.{email}@Example.org")),
+                state: if active {
+                    UserState::Active
+                } else {
+                    UserState::Suspended
+                },
+                extended_unlock: active,
+                ..user(id)
+            })
+        });
+    let credentials = (
+        id(),
+        proptest::option::of(id()),
+        data(),
+        any::<bool>(),
+        interval(),
+    )
+        .prop_map(|(id, user, data, removed, validity)| {
+            Record::Credential(Credential {
+                id: CredentialId(id),
+                user: user.map(UserId),
+                data,
+                state: if removed {
+                    CredentialState::Removed
+                } else {
+                    CredentialState::Active
+                },
+                valid_from: validity.from,
+                valid_until: validity.until,
+                label: String::new(),
+            })
+        });
+    let doors = proptest::collection::btree_set(id(), 1..4);
+    let keys = (
+        id(),
+        doors,
+        proptest::option::of(id()),
+        0..3,
+        proptest::option::of(interval()),
+    )
+        .prop_map(|(id, doors, schedule, blocked, window)| {
+            Record::Key(Key {
+                schedule: schedule.map(ScheduleId),
+                window,
+                blocked: (blocked > 0).then(|| Block {
+                    reason: "lost".to_owned(),
+                    until: (blocked > 1).then_some(Wall(40)),
+                }),
+                ..key(id, &doors.into_iter().collect::<Vec<_>>())
+            })
+        });
+    let grants = (id(), id(), proptest::collection::vec(interval(), 0..3)).prop_map(
+        |(user, key, intervals)| {
+            Record::Grant(Grant {
+                user: UserId(user),
+                key: KeyId(key),
+                intervals,
+            })
+        },
+    );
+    let schedules = (id(), 0..1_439u16).prop_map(|(id, from_minute)| {
+        Record::Schedule(Schedule {
+            id: ScheduleId(id),
+            name: "Hours".to_owned(),
+            time_zone: "Europe/Prague".to_owned(),
+            weekly: vec![WeeklyInterval {
+                day: Weekday::Thursday,
+                from_minute,
+                until_minute: from_minute + 1,
+            }],
+        })
+    });
+    prop_oneof![
+        users,
+        credentials,
+        keys,
+        grants,
+        schedules,
+        id().prop_map(door)
+    ]
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    prop_oneof![
+        4 => record().prop_map(Change::Put),
+        1 => record().prop_map(|record| Change::Remove(record.reference())),
+    ]
+}
+
+/// Something for most of what is drawn to refer to.
+fn whole_table() -> Vec<Change> {
+    let schedule = |id| {
+        Record::Schedule(Schedule {
+            id: ScheduleId(id),
+            name: "Never".to_owned(),
+            time_zone: "UTC".to_owned(),
+            weekly: Vec::new(),
+        })
+    };
+    let rows = |id| {
+        [
+            door(id),
+            schedule(id),
+            Record::User(user(id)),
+            Record::Key(key(id, &[id])),
+        ]
+    };
+    let place = std::iter::once(place(1));
+    place.chain(IDS.flat_map(rows)).map(Change::Put).collect()
+}
+
+/// Everything that the rules could ask, as text.
+fn answers<V: AccessView + TableLookup>(view: &V) -> Vec<String> {
+    let mut told = Vec::new();
+    let mut tell = |what: String| told.push(what);
+    for identity in identities() {
+        let mut found = Vec::new();
+        let visit = |facts: doorward_core::view::CredentialFacts<V::User>| {
+            let user = facts.user.map(|user| view.user(user).unwrap());
+            found.push(format!(
+                "{:?} {user:?} {:?} {:?}",
+                facts.id, facts.state, facts.validity
+            ));
+        };
+        view.credentials(&identity, visit).unwrap();
+        found.sort();
+        tell(format!("{identity:?}: {found:?}"));
+        let mut known = view.credentials_known_by(&identity).unwrap();
+        known.sort_unstable();
+        tell(format!("{known:?}"));
+    }
+    for id in IDS {
+        tell(format!("{:?}", view.door(DoorId(id)).unwrap()));
+        let credential = view.credential(CredentialId(id)).unwrap();
+        tell(format!(
+            "{:?}",
+            credential.map(|facts| (facts.state, facts.validity))
+        ));
+        let email = email_folded(&format!("Number.{id}@Example.org"));
+        tell(format!("{:?}", view.user_by_email(&email).unwrap()));
+        tell(format!("{:?}", view.holders_of(KeyId(id)).unwrap()));
+        tell(format!("{:?}", view.keys_of(UserId(id)).unwrap()));
+        let mut credentials = view.credentials_of(UserId(id)).unwrap();
+        credentials.sort_unstable();
+        tell(format!("{credentials:?}"));
+        let Some(user) = view.find_user(UserId(id)).unwrap() else {
+            continue;
+        };
+        tell(format!("{:?}", view.user(user).unwrap()));
+        let visit = |key: V::Key, intervals: &[Interval]| {
+            for door in IDS {
+                let facts = view.key(key, DoorId(door)).unwrap();
+                let schedule = facts.as_ref().and_then(|facts| facts.schedule);
+                let reading = schedule.map(|schedule| view.schedule(schedule, Wall(45)).unwrap());
+                let facts = facts.map(|f| (f.id, f.opens_door, f.block, f.window));
+                tell(format!("{intervals:?} {facts:?} {reading:?}"));
+            }
+            ControlFlow::Continue(())
+        };
+        view.grants(user, visit).unwrap();
+    }
+    for kind in [Kind::Place, Kind::Door, Kind::Key, Kind::Schedule] {
+        view.for_each(kind, &mut |record| tell(format!("{record:?}")))
+            .unwrap();
+    }
+    told
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn store_and_maps_answer_alike(
+        changes in proptest::collection::vec(proptest::collection::vec(change(), 1..6), 1..20),
+    ) {
+        let site = Site::new();
+        let mut maps = MapView::default();
+        let mut accepted = 0;
+        for changes in std::iter::once(whole_table()).chain(changes) {
+            let by_maps = validate_changes(&maps, &changes);
+            let by_store = validate_changes(&site.store.view(), &changes);
+            prop_assert_eq!(&by_maps, &by_store);
+            if by_store.is_ok() {
+                let committed = site.commit(&changes).unwrap();
+                maps.apply(&committed.delta);
+                accepted += 1;
+            }
+        }
+        prop_assert_eq!(answers(&maps), answers(&site.store.view()));
+        prop_assert_eq!(site.store.view().revision().unwrap(), accepted);
+        let site = site.reopened();
+        prop_assert_eq!(answers(&maps), answers(&site.store.view()));
+        site.stopped();
+    }
+}
