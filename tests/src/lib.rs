@@ -1,5 +1,6 @@
 //! What the end-to-end tests and benches share: real peers, and a line to meet them on.
 
+pub mod appliance;
 pub mod bench;
 pub mod fuzz;
 pub mod modbus_board;

@@ -1,10 +1,14 @@
 //! From a card at a reader to the coil of a relay board.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::Args;
 use serde::Serialize;
 
-use super::bus::{ReaderBus, h10301};
+use crate::appliance::{Appliance, Wiring};
+use crate::modbus_board::{BoardReport, Boards, tcp_boards};
+
+use super::bus::{ONLINE, ReaderBus, h10301};
+use super::figures::Samples;
 use super::progress;
 
 /// Options of the bench.
@@ -19,6 +23,9 @@ pub struct Options {
     /// Cards shown
     #[arg(long, default_value_t = 500)]
     taps: u32,
+    /// Users in the access table, each with a card and a key to every door
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=65_535))]
+    users: u32,
     /// Readers in the clear instead of in Secure Channel
     #[arg(long)]
     clear: bool,
@@ -52,15 +59,20 @@ pub struct Figures {
 pub fn run(options: &Options) -> Result<Figures> {
     let secure = !options.clear;
     let mut bus = ReaderBus::start(options.readers, options.baud, secure)?;
-    progress("libosdp as the control panel, to its event");
-    let (peer, peer_lost) = bus.taps_at_peer(options.taps, |number| h10301(number as u16))?;
+    let (ours, lost) = ours(&mut bus, options)?;
+    let (peer, peer_lost) = if options.no_peer {
+        (Samples::default(), 0)
+    } else {
+        progress("the same bus with libosdp as the control panel, to its event");
+        bus.taps_at_peer(options.taps, |number| h10301(number as u16))?
+    };
     Ok(Figures {
-        p50_ms: 0.0,
-        p95_ms: 0.0,
-        p99_ms: 0.0,
-        max_ms: 0.0,
+        p50_ms: ours.ms(50.0),
+        p95_ms: ours.ms(95.0),
+        p99_ms: ours.ms(99.0),
+        max_ms: ours.ms(100.0),
         taps: options.taps,
-        lost: 0,
+        lost,
         readers: options.readers,
         baud: options.baud,
         secure,
@@ -68,5 +80,45 @@ pub fn run(options: &Options) -> Result<Figures> {
         peer_p99_ms: peer.ms(99.0),
         peer_max_ms: peer.ms(100.0),
         peer_lost,
+    })
+}
+
+/// Doorward on the bus: from the card at the reader to the write of its door's coil at the board.
+fn ours(bus: &mut ReaderBus, options: &Options) -> Result<(Samples, u32)> {
+    let (mut board, port) = tcp_boards(&[1])?;
+    let wiring = Wiring {
+        bus: bus.port(),
+        baud: options.baud,
+        readers: bus.specs.clone(),
+        board: format!("127.0.0.1:{port}"),
+        more: String::new(),
+    };
+    let mut appliance = Appliance::start(&wiring)?;
+    appliance.furnish(&wiring, options.users)?;
+    appliance.wait_wired(ONLINE)?;
+    progress("doorwardd, to the coil");
+    let names: Vec<String> = bus.specs.iter().map(|spec| spec.name.clone()).collect();
+    let users = options.users.min(u32::from(u16::MAX));
+    let card = move |number: u32| h10301((number % users + 1) as u16);
+    bus.taps(options.taps, card, |name, _, within| {
+        let door = names
+            .iter()
+            .position(|known| known == name)
+            .context("which door?")?;
+        let output = u16::try_from(door + 1)?;
+        let coil = |board: &mut Boards, wanted: bool| {
+            let what = format!("output {output} to be written");
+            board.wait_for(&what, within, |report| match *report {
+                BoardReport::Wrote {
+                    output: at, on, ns, ..
+                } if at == output && on == wanted => Some(ns),
+                _ => None,
+            })
+        };
+        let written_ns = coil(&mut board, true)?;
+        // The next card must find the door locked.
+        coil(&mut board, false)?;
+        board.forget();
+        Ok(written_ns)
     })
 }

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// A reader that comes up takes no longer than this, on the slowest line with the most readers.
-const ONLINE: Duration = Duration::from_secs(60);
+pub const ONLINE: Duration = Duration::from_secs(60);
 
 /// A card that has not arrived by now is lost.
 const ARRIVAL: Duration = Duration::from_secs(5);
@@ -83,9 +83,16 @@ impl ReaderBus {
             std::thread::sleep(spread.between(PAUSE.0, PAUSE.1));
             let at = spread.below(self.specs.len() as u64) as usize;
             let name = self.specs[at].name.clone();
-            let shown_ns = self.readers.show_card(&name, card(number))?;
-            match arrival(&name, number, ARRIVAL) {
-                Ok(arrived_ns) => took_ns.push(arrived_ns.saturating_sub(shown_ns)),
+            // A reader that has been offline for long takes no more cards.
+            let took = self
+                .readers
+                .show_card(&name, card(number))
+                .and_then(|shown_ns| {
+                    let arrived_ns = arrival(&name, number, ARRIVAL)?;
+                    Ok(arrived_ns.saturating_sub(shown_ns))
+                });
+            match took {
+                Ok(ns) => took_ns.push(ns),
                 Err(error) => {
                     progress(&format!("card {number} at `{name}` was lost: {error:#}"));
                     lost += 1;

@@ -1,10 +1,19 @@
 //! What the daemon needs while nobody comes.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use clap::Args;
 use serde::Serialize;
+
+use crate::appliance::{Appliance, Wiring};
+use crate::modbus_board::tcp_boards;
+
+use super::bus::{ONLINE, ReaderBus};
+use super::progress;
+
+/// What starting leaves behind is over by then.
+const SETTLE: Duration = Duration::from_secs(3);
 
 /// Options of the bench.
 #[derive(Debug, Clone, Args)]
@@ -40,13 +49,28 @@ pub struct Figures {
 /// # Errors
 /// When a peer or the daemon cannot be started.
 pub fn run(options: &Options) -> Result<Figures> {
-    let own = std::process::id();
-    let before = cpu_time(own)?;
+    let bus = ReaderBus::start(options.readers, options.baud, true)?;
+    let (_board, port) = tcp_boards(&[1])?;
+    let wiring = Wiring {
+        bus: bus.port(),
+        baud: options.baud,
+        readers: bus.specs.clone(),
+        board: format!("127.0.0.1:{port}"),
+        more: String::new(),
+    };
+    let mut appliance = Appliance::start(&wiring)?;
+    appliance.furnish(&wiring, options.users)?;
+    appliance.wait_wired(ONLINE)?;
+    progress(&format!("watching for {} s", options.seconds));
+    std::thread::sleep(SETTLE);
+    let before = cpu_time(appliance.pid())?;
+    let begun = Instant::now();
     std::thread::sleep(Duration::from_secs(options.seconds));
-    let used = cpu_time(own)? - before;
+    let used = cpu_time(appliance.pid())?.saturating_sub(before);
+    let percent = 100.0 * used.as_secs_f64() / begun.elapsed().as_secs_f64();
     Ok(Figures {
-        cpu_percent: 100.0 * used.as_secs_f64() / options.seconds as f64,
-        rss_mb: resident_mb(own)?,
+        cpu_percent: (percent * 100.0).round() / 100.0,
+        rss_mb: resident_mb(appliance.pid())?,
         readers: options.readers,
         baud: options.baud,
         users: options.users,

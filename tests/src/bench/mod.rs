@@ -5,6 +5,7 @@
 
 pub mod badge_to_relay;
 pub mod bus;
+pub mod decide;
 pub mod figures;
 pub mod idle;
 
@@ -18,6 +19,8 @@ pub enum Bench {
     /// From a card at a libosdp reader to the coil of a Modbus board; and libosdp's own control
     /// panel on the same bus, to its event
     BadgeToRelay(badge_to_relay::Options),
+    /// How long a decision takes, and whether it allocates
+    Decide(decide::Options),
     /// What the daemon needs while nobody comes
     Idle(idle::Options),
 }
@@ -30,6 +33,7 @@ impl Bench {
     pub fn run(self) -> Result<()> {
         match self {
             Self::BadgeToRelay(options) => print(&badge_to_relay::run(&options)?),
+            Self::Decide(options) => print(&decide::run(&options)),
             Self::Idle(options) => print(&idle::run(&options)?),
         }
     }
