@@ -28,8 +28,8 @@ use crate::plan::{Plan, Trip};
 use crate::population::{Person, Population};
 use crate::readers::{self, ReaderBus, ReaderCounts};
 
-/// Monday, 2 March 2026, 07:00 UTC: the demo opens shortly before the first come to work.
-pub const OPENING: Wall = Wall(1_772_434_800_000);
+/// Monday, 2 March 2026, 07:40 UTC: the demo opens while people come to work.
+pub const OPENING: Wall = Wall(1_772_437_200_000);
 /// The slowest and the fastest clock, times real time.
 pub const SPEED_MIN: f64 = 0.1;
 /// See [`SPEED_MIN`].

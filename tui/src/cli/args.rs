@@ -8,6 +8,7 @@ use doorward_core::card::{CardBits, CardNumber};
 use doorward_core::model::{CredentialState, UserState};
 
 use super::parse;
+use crate::demo::{DaemonArgs, DemoArgs};
 
 /// Where the daemon listens unless told otherwise.
 pub const DEFAULT_SOCKET: &str = "/run/doorward/api.sock";
@@ -155,6 +156,16 @@ pub enum Command {
         #[arg(long, value_name = "TIME", default_value = "now")]
         at: String,
     },
+    /// Show a virtual site: doors, readers and people, and the daemon and the console on it.
+    ///
+    /// Nothing needs to be installed or configured, and nothing stays behind.
+    #[command(
+        after_help = "Examples:\n  doorward demo\n  doorward demo --speed 60 --seed 7\n  doorward demo --headless --for 30 | tail -1 | jq .p99_ms"
+    )]
+    Demo(DemoArgs),
+    /// The daemon of a demo, in a process of its own.
+    #[command(name = "__daemon", hide = true)]
+    Daemon(DaemonArgs),
     /// Print shell completions.
     #[command(
         after_help = "Example:\n  doorward completions bash > /usr/share/bash-completion/completions/doorward"

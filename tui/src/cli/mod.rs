@@ -46,6 +46,9 @@ pub fn main() -> ExitCode {
             };
         }
     };
+    if let Some(Command::Daemon(args)) = &cli.command {
+        return crate::demo::serve(args);
+    }
     match run(cli) {
         Ok(()) | Err(Failure::ReaderGone) => ExitCode::SUCCESS,
         Err(Failure::Said { exit, message }) => {
@@ -62,6 +65,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
     match command {
         Command::Completions { shell } => pages::completions(shell),
         Command::Man { dir } => pages::man(dir.as_deref()),
+        Command::Demo(args) => crate::demo::run(&args),
         command => {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -87,7 +91,10 @@ async fn call(context: &mut Context, command: Command) -> Result<(), Failure> {
         Command::Events(args) => events::run(context, args).await,
         Command::Unlock { door } => doors::unlock(context, &door).await,
         Command::Why { user, door, at } => why::run(context, &user, &door, &at).await,
-        // Printed without the daemon, before a runtime is started.
-        Command::Completions { .. } | Command::Man { .. } => Ok(()),
+        // Done before a runtime is started.
+        Command::Completions { .. }
+        | Command::Man { .. }
+        | Command::Demo(_)
+        | Command::Daemon(_) => Ok(()),
     }
 }
