@@ -1,7 +1,8 @@
 //! Measures how long the store takes from append to acknowledgement, durable.
 //!
-//! `store-latency FOLDER [--events N] [--every-ms MS] [--change-rows N]`: appends an event every
-//! MS milliseconds, meanwhile commits changes of N rows back to back, and prints one JSON object.
+//! `store-latency FOLDER [--events N] [--every-ms MS] [--together N] [--change-rows N]`: appends N
+//! events together every MS milliseconds, meanwhile commits changes of N records back to back, and
+//! prints one JSON object.
 
 #![allow(clippy::print_stdout, reason = "printing is what it is for")]
 
@@ -20,6 +21,7 @@ struct Arguments {
     folder: PathBuf,
     events: u64,
     every_ms: u64,
+    together: u64,
     change_rows: u32,
 }
 
@@ -30,6 +32,7 @@ fn arguments() -> anyhow::Result<Arguments> {
         folder,
         events: 1_000,
         every_ms: 10,
+        together: 1,
         change_rows: 0,
     };
     while let Some(name) = words.next() {
@@ -37,6 +40,7 @@ fn arguments() -> anyhow::Result<Arguments> {
         match name.as_str() {
             "--events" => parsed.events = value.parse()?,
             "--every-ms" => parsed.every_ms = value.parse()?,
+            "--together" => parsed.together = value.parse()?,
             "--change-rows" => parsed.change_rows = value.parse()?,
             _ => bail!("`{name}` is not known"),
         }
@@ -46,7 +50,9 @@ fn arguments() -> anyhow::Result<Arguments> {
 
 fn main() -> anyhow::Result<()> {
     let arguments = arguments()?;
+    let begun = Instant::now();
     let (store, thread) = Store::open(&arguments.folder, StoreOptions::default())?;
+    let open_ms = begun.elapsed().as_millis();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_time()
@@ -77,7 +83,7 @@ fn main() -> anyhow::Result<()> {
         values.get(place).copied().unwrap_or_default()
     };
     println!(
-        "{{\"events\":{},\"p50_us\":{},\"p95_us\":{},\"p99_us\":{},\"max_us\":{},\
+        "{{\"open_ms\":{open_ms},\"events\":{},\"p50_us\":{},\"p95_us\":{},\"p99_us\":{},\"max_us\":{},\
          \"changes\":{},\"change_p50_ms\":{},\"change_max_ms\":{}}}",
         latencies_us.len(),
         at(&latencies_us, 0.5),
@@ -95,25 +101,28 @@ async fn append(store: &Store, arguments: &Arguments) -> anyhow::Result<Vec<u64>
     let (sink, mut acks) = store.event_sink();
     let mut latencies_us = Vec::new();
     let mut due = Instant::now();
-    for token in 0..arguments.events {
+    for round in 0..arguments.events / arguments.together {
         tokio::time::sleep_until(due.into()).await;
         due = due.max(Instant::now()) + Duration::from_millis(arguments.every_ms);
-        let mut event = Event::new(
-            EventKind::Granted,
-            Wall(1_764_000_000_000),
-            ClockTrust::Trusted,
-            1,
-        );
-        event.user = Some(UserId(1));
-        event.door = Some(DoorId(1));
-        event.reader = Some("front-in".into());
         let begun = Instant::now();
-        sink.append(token, event);
-        let ack = acks.recv().await.context("the store has stopped")?;
-        ack.result?;
-        latencies_us.push(u64::try_from(begun.elapsed().as_micros())?);
+        for nth in 0..arguments.together {
+            sink.append(round * arguments.together + nth, event());
+        }
+        for _ in 0..arguments.together {
+            acks.recv().await.context("the store has stopped")?.result?;
+            latencies_us.push(u64::try_from(begun.elapsed().as_micros())?);
+        }
     }
     Ok(latencies_us)
+}
+
+fn event() -> Event {
+    let at = Wall(1_764_000_000_000);
+    let mut event = Event::new(EventKind::Granted, at, ClockTrust::Trusted, 1);
+    event.user = Some(UserId(1));
+    event.door = Some(DoorId(1));
+    event.reader = Some("front-in".into());
+    event
 }
 
 async fn change(store: Store, rows: u32) -> anyhow::Result<Vec<u64>> {

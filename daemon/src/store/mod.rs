@@ -1,7 +1,7 @@
 //! The access table and the logs, durable in sled. The only module that knows sled.
 //!
-//! One thread writes ([`thread`]); everybody reads. Whatever is acknowledged is on the disk and
-//! survives a power cut: [`files`] says what that takes. Events and changes that arrive together
+//! One thread writes (`thread`); everybody reads. Whatever is acknowledged is on the disk and
+//! survives a power cut: `files` says what that takes. Events and changes that arrive together
 //! share one sync.
 //!
 //! - The table ([`TableView`]) and the admin log live in one tree, so that one batch changes the
