@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use doorward_core::alarm::{AlarmKind, AlarmSubject};
 use doorward_core::controller::DoorStatus;
-use doorward_core::ids::DeviceName;
+use doorward_core::ids::{DeviceName, DoorId};
 use doorward_core::time::Wall;
 
 /// A reader's live state.
@@ -48,6 +48,8 @@ pub struct Alarm {
 pub enum Live {
     /// Of a door.
     Door(DoorStatus),
+    /// A door is no longer in the table.
+    DoorRemoved(DoorId),
     /// Of a reader.
     Reader(ReaderStatus),
     /// Of a relay board.
@@ -77,6 +79,7 @@ impl LiveSnapshot {
     pub fn apply(&mut self, change: Live) {
         match change {
             Live::Door(door) => put(&mut self.doors, door, |door| door.door),
+            Live::DoorRemoved(removed) => self.doors.retain(|door| door.door != removed),
             Live::Reader(reader) => put(&mut self.readers, reader, |reader| reader.name.clone()),
             Live::Board(board) => put(&mut self.boards, board, |board| board.name.clone()),
             Live::AlarmRaised(alarm) => put(&mut self.alarms, alarm, alarm_key),
@@ -102,6 +105,8 @@ fn put<T, K: Ord>(items: &mut Vec<T>, item: T, key: impl Fn(&T) -> K) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use doorward_core::controller::LockState;
+    use doorward_core::model::DoorMode;
 
     fn board(name: &str, online: bool) -> BoardStatus {
         BoardStatus {
@@ -120,6 +125,25 @@ mod tests {
             snapshot.boards,
             [board("a", true), board("b", false), board("c", false)]
         );
+    }
+
+    #[test]
+    fn a_removed_door_goes() {
+        let door = |id| DoorStatus {
+            door: DoorId(id),
+            mode: DoorMode::Normal,
+            lock: LockState::Locked,
+            open: None,
+            forced_open: false,
+            held_open: false,
+            relay_online: true,
+            readers_online: true,
+        };
+        let mut snapshot = LiveSnapshot::default();
+        snapshot.apply(Live::Door(door(1)));
+        snapshot.apply(Live::Door(door(2)));
+        snapshot.apply(Live::DoorRemoved(DoorId(1)));
+        assert_eq!(snapshot.doors, [door(2)]);
     }
 
     #[test]

@@ -147,6 +147,7 @@ impl DoorsHandle {
             let mut live = self.live.write().unwrap_or_else(PoisonError::into_inner);
             match change.clone() {
                 Live::Door(door) => drop(live.doors.insert(door.door, door)),
+                Live::DoorRemoved(door) => drop(live.doors.remove(&door)),
                 Live::Reader(reader) => drop(live.readers.insert(reader.name.clone(), reader)),
                 Live::Board(board) => drop(live.boards.insert(board.name.clone(), board)),
                 Live::AlarmRaised(alarm) => {

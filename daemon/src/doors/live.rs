@@ -39,6 +39,7 @@ impl Subject {
     fn of(live: &Live) -> Self {
         match live {
             Live::Door(door) => Self::Door(door.door),
+            Live::DoorRemoved(door) => Self::Door(*door),
             Live::Reader(reader) => Self::Reader(reader.name.clone()),
             Live::Board(board) => Self::Board(board.name.clone()),
             Live::AlarmRaised(alarm) | Live::AlarmCleared(alarm) => {

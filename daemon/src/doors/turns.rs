@@ -239,7 +239,12 @@ impl Turns {
                     self.make_safe(door);
                     self.controller.put_door(now, door.clone());
                 }
-                Change::Remove(RecordRef::Door(door)) => self.controller.remove_door(now, *door),
+                Change::Remove(RecordRef::Door(door)) => {
+                    self.controller.remove_door(now, *door);
+                    // What it still had to say comes before that it is gone.
+                    self.carry_out();
+                    self.devices.live.send(Live::DoorRemoved(*door));
+                }
                 _ => {}
             }
         }

@@ -266,7 +266,8 @@ async fn limit<O: Outbox>(link: &Link<O>, shared: &Shared) -> Result<(), Session
 /// State that waits to be sent. Bounded by the doors there are: a newer state replaces an older.
 #[derive(Default)]
 struct Waiting {
-    doors: BTreeMap<DoorId, DoorStatus>,
+    /// `None` for a door that is gone.
+    doors: BTreeMap<DoorId, Option<DoorStatus>>,
     alarms: bool,
     site: bool,
 }
@@ -275,7 +276,12 @@ impl Waiting {
     /// Everything, for a new connection or after changes were missed.
     fn all(doors: &DoorsHandle) -> Self {
         Self {
-            doors: doors.live().doors,
+            doors: doors
+                .live()
+                .doors
+                .into_iter()
+                .map(|(id, door)| (id, Some(door)))
+                .collect(),
             alarms: true,
             site: true,
         }
@@ -283,7 +289,8 @@ impl Waiting {
 
     fn change(&mut self, change: Live) {
         match change {
-            Live::Door(door) => drop(self.doors.insert(door.door, door)),
+            Live::Door(door) => drop(self.doors.insert(door.door, Some(door))),
+            Live::DoorRemoved(door) => drop(self.doors.insert(door, None)),
             Live::AlarmRaised(_) | Live::AlarmCleared(_) => {
                 self.alarms = true;
                 self.site = true;
@@ -366,8 +373,10 @@ impl<'l, O: Outbox> Feeder<'l, O> {
     async fn send_state(&mut self, newest_seq: u64) -> Result<(), SessionError> {
         while self.shared.window().has_room() {
             let at = self.link.wall();
-            let (topic, payload) = if let Some((_, door)) = self.waiting.doors.pop_first() {
-                (self.topics.door(door.door), self.writer.door(&door, at)?)
+            let (topic, payload) = if let Some((id, door)) = self.waiting.doors.pop_first() {
+                // An empty retained message takes the retained state away (MQTT 5.0, 3.3.1.3).
+                let payload = door.map(|door| self.writer.door(&door, at)).transpose()?;
+                (self.topics.door(id), payload.unwrap_or_default())
             } else if std::mem::take(&mut self.waiting.alarms) {
                 let live = self.link.doors.live();
                 let payload = self.writer.alarms(live.alarms.values(), at)?;
