@@ -133,6 +133,7 @@ impl LineTask {
     async fn run(mut self) {
         log::debug!("relay line `{}` begins", self.config.address);
         while let Some(link) = self.open().await {
+            self.desk.catch_up();
             self.desk.driver.line_up();
             self.serve(link).await;
             self.desk.driver.line_down(self.desk.now());
@@ -215,7 +216,7 @@ impl LineTask {
                             tokio::time::sleep(PROBE_LEAST).await;
                             commands.wait().await;
                         } else {
-                            std::future::pending().await
+                            std::future::pending::<()>().await;
                         }
                     };
                     let outcome = match link.exchange(unit, request, timeout, urgent).await {

@@ -226,11 +226,16 @@ impl Board {
 
     pub(super) fn set_safe(&mut self, now: Mono, number: u16, state: OutputState) {
         let is_online = self.is_online();
-        if let Some(output) = self.output(number) {
-            let was_used = output.safe.replace(state).is_some();
-            if is_online && !was_used && output.queued.is_none() && output.owed.is_none() {
-                output.owe(now, state);
-            }
+        let Some(output) = self.output(number) else {
+            return;
+        };
+        let was_used = output.safe.replace(state).is_some();
+        if is_online && !was_used && output.queued.is_none() && output.owed.is_none() {
+            output.owe(now, state);
+        }
+        // A board on its way to its safe state begins again with the new one.
+        if matches!(self.presence, Presence::Starting { .. }) {
+            self.start();
         }
     }
 
@@ -263,10 +268,14 @@ impl Board {
             RelayCommand::Pulse { ms } => profile.pulse(number, ms),
             RelayCommand::On | RelayCommand::Off => None,
         };
+        let output = self.output(number)?;
         if let Some((request, ms)) = timed {
+            // A pulse ends what was switched on before, also when the board refuses it.
+            if output.steady != Some(OutputState::Off) {
+                output.owe(now.plus_ms(u64::from(ms)), OutputState::Off);
+            }
             return Some((request, queued, Some(ms)));
         }
-        let output = self.output(number)?;
         // Owed before it is sent: whatever becomes of the exchange, the output will be released.
         let request = match queued.command {
             RelayCommand::On => on,

@@ -434,6 +434,19 @@ fn a_refused_command_is_told_and_not_repeated() {
 }
 
 #[test]
+fn a_refused_pulse_ends_what_was_switched_on_before() {
+    let mut line = Line::online("waveshare-rtu-relay-8ch");
+    line.command(1, RelayCommand::On);
+    line.run_ms(50);
+    line.peers[0].refuses = Some(2);
+    line.command(1, RelayCommand::Pulse { ms: 500 });
+    line.run_ms(50);
+    line.peers[0].refuses = None;
+    line.run_ms(600);
+    assert!(!line.peers[0].coils[0]);
+}
+
+#[test]
 fn a_busy_board_is_asked_again() {
     let mut line = Line::online("waveshare-rtu-relay-8ch");
     line.peers[0].refuses = Some(6);
@@ -594,6 +607,25 @@ fn safe_states_change_while_running() {
     line.driver.line_up();
     line.run_ms(50);
     assert!(line.peers[0].coils[0]);
+}
+
+#[test]
+fn a_safe_state_told_while_a_board_starts_is_driven_before_it_is_online() {
+    for steps in 0..4 {
+        let mut line = Line::of(vec![board(0, "generic-coil", &[(2, OutputState::Off)])]);
+        line.peers[0].coils[0] = true;
+        for _ in 0..steps {
+            line.step(Mono(1_000_000));
+        }
+        let was_online = !line.events.is_empty();
+        line.driver.set_safe(line.now, 0, 1, OutputState::Off);
+        line.run_ms(100);
+        assert!(!line.peers[0].coils[0], "after {steps} steps");
+        let read = |(_, request): &&(_, ModbusRequest)| !request.is_write();
+        let first_read = line.peers[0].asked.iter().find(read).unwrap().0;
+        let released = line.peers[0].changes[0].0;
+        assert!(was_online || released < first_read, "after {steps} steps");
+    }
 }
 
 #[test]
