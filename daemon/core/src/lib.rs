@@ -6,9 +6,11 @@
 //! - [`model`]: the records of the access table, and the changes made to them.
 //! - [`view`]: what a decision needs to know of the table, whoever holds it.
 //! - [`decide`](mod@decide): the rules of access, in order; and why.
+//! - [`index`]: the table in memory, compact, for the decision path.
 //! - [`schedule`]: weekly hours in a time zone, compiled.
 //! - [`event`], [`alarm`]: what the appliance says happened, and what somebody must see.
 //! - [`controller`]: the one state machine that owns the doors.
+//! - [`sample`]: random tables for benches and demos.
 
 pub mod alarm;
 pub mod card;

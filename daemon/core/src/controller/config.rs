@@ -26,7 +26,7 @@ pub const OPEN_GRACE_MS: u64 = 500;
 pub const PENDING_PER_DOOR_MAX: usize = 16;
 
 /// What the controller is told once, at its start.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct ControllerConfig {
     /// The readers of the site: [`ReaderIx`] counts them.
     pub readers: Vec<DeviceName>,

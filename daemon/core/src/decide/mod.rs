@@ -12,8 +12,7 @@ pub use trace::Rule;
 use serde::{Deserialize, Serialize};
 
 use crate::card::CardRead;
-use crate::event::Direction;
-use crate::event::Reason;
+use crate::event::{Direction, Reason};
 use crate::ids::{CredentialId, DoorId, KeyId, UserId};
 
 /// A wish to pass a door.

@@ -41,7 +41,7 @@ use crate::view::{
 /// 13. The door's relay can be driven: `relay_unavailable`.
 ///
 /// Wherever 5 and 9 to 12 would have to look at a clock that is not trusted, the site's
-/// [`UntrustedClock`] decides whether they do; if not, they fail with `clock_not_trusted`. A table
+/// [`UntrustedClock`](super::UntrustedClock) decides whether they do; if not, they fail with `clock_not_trusted`. A table
 /// that cannot be read denies with `table_unreadable`.
 #[inline]
 pub fn decide<V: AccessView>(

@@ -96,7 +96,7 @@ pub enum DoorMode {
     Normal,
     /// Unlocked until the mode changes.
     Unlocked,
-    /// Locked: entry is refused to everyone, exit by request-to-exit goes on.
+    /// Locked: entry is refused to everyone; exit goes on, by request-to-exit and at exit readers.
     Locked,
     /// Locked in an emergency: as [`DoorMode::Locked`], under its own reason.
     Lockdown,
