@@ -43,6 +43,9 @@ const READ_BACK_ALONE_MS: u64 = 250;
 const REFUSED_READ_MS: u64 = 10_000;
 /// How soon an input that has not settled is read again, in milliseconds.
 const UNSETTLED_POLL_MS: u64 = 5;
+/// How soon after the end of a board's pulse an output is switched on again that must stay on, in
+/// milliseconds.
+const BOARD_PULSE_AFTER_MS: u64 = 50;
 /// How much later than told a board may end a pulse, in milliseconds.
 const BOARD_PULSE_MARGIN_MS: u64 = 500;
 

@@ -4,7 +4,7 @@ use doorward_core::controller::RelayCommand;
 use doorward_core::time::Mono;
 use doorward_wire::board::OutputState;
 
-use super::BOARD_PULSE_MARGIN_MS;
+use super::{BOARD_PULSE_AFTER_MS, BOARD_PULSE_MARGIN_MS};
 use crate::backoff::Backoff;
 
 /// A command on its way.
@@ -45,8 +45,8 @@ pub(super) struct Output {
     pub(super) retry: Backoff,
     /// What it was driven to last, and must be found in.
     pub(super) steady: Option<OutputState>,
-    /// Until when the board may be timing a pulse.
-    pub(super) board_pulse_until: Option<Mono>,
+    /// When the board should end the last pulse that it timed.
+    pub(super) board_pulse_end: Option<Mono>,
     /// It was told to have failed, and has not been driven since.
     pub(super) is_failed: bool,
     /// How often in a row it was found in another state than driven to.
@@ -65,24 +65,29 @@ impl Output {
         self.is_failed = false;
         self.steady = Some(state);
         self.owed = None;
-        // The board will end its own pulse, and with it what was switched on since.
-        let pulse_end = self.board_pulse_until.filter(|&until| until > now);
-        if let (OutputState::On, Some(until)) = (state, pulse_end) {
-            self.owe(until, OutputState::On);
-        } else if pulse_end.is_none() {
-            self.board_pulse_until = None;
+        // The board will end its own pulse, and with it what was switched on since: that is switched
+        // on again right after, and once more when a slow board must have done it.
+        match self.board_pulse_end {
+            Some(end) if state == OutputState::On && now < end => {
+                self.owe(end.plus_ms(BOARD_PULSE_AFTER_MS), OutputState::On);
+            }
+            Some(end) if state == OutputState::On && now < end.plus_ms(BOARD_PULSE_MARGIN_MS) => {
+                self.owe(end.plus_ms(BOARD_PULSE_MARGIN_MS), OutputState::On);
+            }
+            _ => {}
         }
     }
 
     /// The board has confirmed a pulse of `ms` that it times by itself.
     pub(super) fn confirm_board_pulse(&mut self, now: Mono, ms: u32) {
         self.confirm(now, OutputState::Off);
-        self.board_pulse_until = Some(now.plus_ms(u64::from(ms) + BOARD_PULSE_MARGIN_MS));
+        self.board_pulse_end = Some(now.plus_ms(u64::from(ms)));
     }
 
     /// What a read-back must find; `None` while that is open.
     pub(super) fn expected(&self, now: Mono) -> Option<OutputState> {
-        let is_pulsed = self.board_pulse_until.is_some_and(|until| until > now);
+        let pulse_end = self.board_pulse_end;
+        let is_pulsed = pulse_end.is_some_and(|end| now < end.plus_ms(BOARD_PULSE_MARGIN_MS));
         if self.queued.is_some() || self.owed.is_some() || is_pulsed {
             return None;
         }
