@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 pub use doorward_core::decide::UntrustedClock;
 use doorward_core::ids::DeviceName;
-use doorward_wire::document::Problems;
+use doorward_wire::document::{Problem, Problems};
 
 pub use keyfile::{KeyFileError, read_scbk};
 
@@ -235,15 +235,17 @@ pub enum ConfigError {
 
 fn listed(path: &Path, problems: &Problems) -> String {
     let file = path.display();
-    let lines = problems.list().iter();
-    lines
-        .map(|problem| {
-            format!(
-                "\n  {file}:{}: `{}` {}",
-                problem.line, problem.key, problem.message
-            )
-        })
-        .collect()
+    let line = |problem: &Problem| {
+        let Problem { line, key, message } = problem;
+        // A syntax error has no key.
+        let key = if key.is_empty() {
+            String::new()
+        } else {
+            format!("`{key}` ")
+        };
+        format!("\n  {file}:{line}: {key}{message}")
+    };
+    problems.list().iter().map(line).collect()
 }
 
 impl SiteConfig {

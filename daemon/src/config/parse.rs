@@ -160,7 +160,8 @@ fn reader(
     found: &mut Findings<'_>,
 ) -> Option<ReaderConfig> {
     let name = fields.required_text_if("name", NAME_RULE, is_name, found);
-    let address = u8::try_from(fields.required_number("address", 0..=126, found)?.value).ok()?;
+    let address = fields.required_number("address", 0..=126, found);
+    let address = address.and_then(|address| u8::try_from(address.value).ok());
     let secure = fields.choice(
         "security",
         &[("secure", true), ("clear", false)],
@@ -188,15 +189,16 @@ fn reader(
     };
     if let Some(name) = &name {
         names.reader(name, found);
-        if let Some(other) = addresses.insert(address, name.value.to_owned()) {
-            let message = format!("found {address}, already that of reader `{other}` on this bus");
+        let other = address.and_then(|address| addresses.insert(address, name.value.to_owned()));
+        if let (Some(address), Some(other)) = (address, other) {
+            let message = format!("is {address}, already that of reader `{other}` on this bus");
             found.add(fields.offset(), fields.key("address"), message);
         }
     }
     fields.refuse_unknown(found);
     Some(ReaderConfig {
         name: DeviceName::from(name?.value),
-        address,
+        address: address?,
         security: security?,
     })
 }
@@ -400,7 +402,7 @@ impl Names {
 
 fn unique(taken: &mut BTreeMap<String, String>, name: &Located<&str>, found: &mut Findings<'_>) {
     if let Some(first) = taken.get(name.value) {
-        let message = format!("found \"{}\", already used by `{first}`", name.value);
+        let message = format!("is \"{}\", already used by `{first}`", name.value);
         found.add(name.offset, name.key.clone(), message);
     } else {
         taken.insert(name.value.to_owned(), name.key.clone());

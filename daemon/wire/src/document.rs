@@ -183,8 +183,14 @@ impl<'d> Fields<'d> {
         self.table.contains_key(name)
     }
 
+    fn ask(&mut self, name: &'static str) {
+        if !self.asked.contains(&name) {
+            self.asked.push(name);
+        }
+    }
+
     fn value(&mut self, name: &'static str) -> Option<&'d Spanned<DeValue<'d>>> {
-        self.asked.push(name);
+        self.ask(name);
         self.table.get(name)
     }
 
@@ -248,7 +254,7 @@ impl<'d> Fields<'d> {
         found: &mut Findings<'_>,
     ) -> Option<Located<&'d str>> {
         if !self.has(name) {
-            self.asked.push(name);
+            self.ask(name);
             self.missing(name, allowed, found);
         }
         self.text_if(name, allowed, check, found)
@@ -333,7 +339,7 @@ impl<'d> Fields<'d> {
     ) -> Option<Located<&'d str>> {
         if !self.has(name) {
             let allowed = format!("text of 1 to {chars_max} characters");
-            self.asked.push(name);
+            self.ask(name);
             self.missing(name, &allowed, found);
         }
         self.text(name, chars_max, found)
@@ -368,7 +374,7 @@ impl<'d> Fields<'d> {
         found: &mut Findings<'_>,
     ) -> Option<Located<u32>> {
         if !self.has(name) {
-            self.asked.push(name);
+            self.ask(name);
             self.missing(name, &whole_number(&range), found);
         }
         self.number(name, range, found)
