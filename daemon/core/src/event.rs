@@ -228,3 +228,62 @@ impl fmt::Display for Reason {
         f.write_str(self.code())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every reason with its code, for people to read and for nobody to change.
+    const REASONS: [(Reason, &str); 24] = [
+        (Reason::Granted, "granted"),
+        (Reason::DoorUnknown, "door_unknown"),
+        (Reason::DoorLockdown, "door_lockdown"),
+        (Reason::DoorLocked, "door_locked"),
+        (Reason::CardUnknown, "card_unknown"),
+        (Reason::CardAmbiguous, "card_ambiguous"),
+        (Reason::CredentialPending, "credential_pending"),
+        (Reason::CredentialInactive, "credential_inactive"),
+        (Reason::CredentialRemoved, "credential_removed"),
+        (Reason::CredentialNotYetValid, "credential_not_yet_valid"),
+        (Reason::CredentialExpired, "credential_expired"),
+        (Reason::CredentialUnassigned, "credential_unassigned"),
+        (Reason::UserInvited, "user_invited"),
+        (Reason::UserInactive, "user_inactive"),
+        (Reason::UserSuspended, "user_suspended"),
+        (Reason::UserRemoved, "user_removed"),
+        (Reason::NoGrant, "no_grant"),
+        (Reason::GrantNotValid, "grant_not_valid"),
+        (Reason::KeyBlocked, "key_blocked"),
+        (Reason::KeyOutsideWindow, "key_outside_window"),
+        (Reason::OutsideSchedule, "outside_schedule"),
+        (Reason::ClockNotTrusted, "clock_not_trusted"),
+        (Reason::RelayUnavailable, "relay_unavailable"),
+        (Reason::TableUnreadable, "table_unreadable"),
+    ];
+
+    #[test]
+    fn reasons_keep_their_codes() {
+        for (reason, code) in REASONS {
+            assert_eq!(reason.code(), code);
+            assert_eq!(reason.to_string(), code);
+            let text = format!("\"{code}\"");
+            assert_eq!(serde_json::to_string(&reason).unwrap(), text);
+            assert_eq!(serde_json::from_str::<Reason>(&text).unwrap(), reason);
+        }
+    }
+
+    #[test]
+    fn an_event_says_only_what_it_knows() {
+        let at = "2026-03-24T09:00:00Z".parse().unwrap();
+        let mut event = Event::new(EventKind::Denied, at, ClockTrust::Trusted, 7);
+        event.door = Some(DoorId(1));
+        event.reason = Some(Reason::CardUnknown);
+        event.card = Some("1010".parse().unwrap());
+        let text = serde_json::to_string(&event).unwrap();
+        assert_eq!(
+            text,
+            r#"{"at":"2026-03-24T09:00:00.000Z","clock":"trusted","kind":"denied","reason":"card_unknown","door":1,"card":"1010","revision":7}"#
+        );
+        assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event);
+    }
+}

@@ -111,3 +111,46 @@ pub struct Now {
     /// Whether `wall` may be believed.
     pub trust: ClockTrust,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wall_time_is_text_for_people() {
+        for (text, ms) in [
+            ("1970-01-01T00:00:00.000Z", 0),
+            ("2026-03-29T01:30:00.250Z", 1_774_747_800_250),
+            ("1969-12-31T23:59:59.999Z", -1),
+        ] {
+            assert_eq!(text.parse::<Wall>().unwrap(), Wall(ms));
+            assert_eq!(Wall(ms).to_string(), text);
+            let json = serde_json::to_string(&Wall(ms)).unwrap();
+            assert_eq!(json, format!("\"{text}\""));
+            assert_eq!(serde_json::from_str::<Wall>(&json).unwrap(), Wall(ms));
+        }
+        let with_offset = "2026-03-29T03:30:00+02:00".parse::<Wall>().unwrap();
+        assert_eq!(with_offset.to_string(), "2026-03-29T01:30:00.000Z");
+        assert_eq!(Wall(i64::MAX).to_string(), "9223372036854775807 ms");
+    }
+
+    #[test]
+    fn wall_time_without_an_offset_is_refused() {
+        let error = serde_json::from_str::<Wall>("\"2026-03-29 01:30\"").unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.starts_with("`2026-03-29 01:30` is not an RFC 3339 time such as"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn seconds_round_down_and_sums_saturate() {
+        assert_eq!(Wall(-1).seconds(), -1);
+        assert_eq!(Wall(1_999).seconds(), 1);
+        assert_eq!(Wall(i64::MAX).plus_ms(1), Wall(i64::MAX));
+        assert_eq!(Mono(u64::MAX - 1).plus_ms(1), Mono(u64::MAX));
+        assert_eq!(Mono(5).since_us(Mono(9)), 0);
+        assert_eq!(Mono(9).since_us(Mono(5)), 4);
+    }
+}

@@ -142,6 +142,11 @@ impl DoorMachine {
             self.rex = false;
         }
         let readers_changed = self.wiring.readers != wiring.readers;
+        for &(reader, _) in &self.wiring.readers {
+            if !wiring.readers.iter().any(|&(kept, _)| kept == reader) {
+                fx.feedback(reader, Feedback::OutOfOrder);
+            }
+        }
         let timing = |door: &Door| (door.held_open_ms, door.held_open_warning_ms, door.mode);
         let timing_changed = timing(&self.door) != timing(&door);
         self.door = door;

@@ -9,6 +9,7 @@ mod opening;
 mod records;
 mod simulation;
 mod site;
+mod table;
 
 use std::fmt::Write;
 

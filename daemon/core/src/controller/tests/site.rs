@@ -128,6 +128,15 @@ impl Site {
                 self.input(Input::RecordFailed { token });
             }
             ["mode", nth, mode] => self.set_mode(nth, mode),
+            // The door's devices change places with the other's, or are put back.
+            ["rewire", nth, as_of] => {
+                let other = door(as_of.parse().unwrap()).wiring;
+                self.change_door(nth, |door| door.wiring = other);
+            }
+            ["limit", nth, ms] => self.change_door(nth, |door| {
+                door.held_open_ms = ms.parse().unwrap();
+                door.held_open_warning_ms = 0;
+            }),
             ["remove", nth] => {
                 let id = DoorId(nth.parse().unwrap());
                 self.controller.as_mut().unwrap().remove_door(now, id);
@@ -178,16 +187,26 @@ impl Site {
     }
 
     fn set_mode(&mut self, nth: &str, mode: &str) {
-        let id = DoorId(nth.parse().unwrap());
-        let door = self.doors.iter_mut().find(|door| door.id == id).unwrap();
-        door.mode = match mode {
+        let mode = match mode {
             "normal" => DoorMode::Normal,
             "unlocked" => DoorMode::Unlocked,
             "locked" => DoorMode::Locked,
             "lockdown" => DoorMode::Lockdown,
             _ => panic!("no mode is called `{mode}`"),
         };
-        let door = door.clone();
+        self.change_door(nth, |door| door.mode = mode);
+    }
+
+    /// Puts a door changed, or a new one.
+    fn change_door(&mut self, nth: &str, change: impl FnOnce(&mut Door)) {
+        let id = DoorId(nth.parse().unwrap());
+        let known = self.doors.iter().position(|door| door.id == id);
+        let at = known.unwrap_or_else(|| {
+            self.doors.push(door(id.0));
+            self.doors.len() - 1
+        });
+        change(&mut self.doors[at]);
+        let door = self.doors[at].clone();
         self.view.change(&Change::Put(Record::Door(door.clone())));
         let now = self.now();
         self.controller.as_mut().unwrap().put_door(now, door);
