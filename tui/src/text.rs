@@ -7,7 +7,7 @@ use doorward_core::decide::Rule;
 use doorward_core::event::{Direction, Event, EventKind, Reason};
 use doorward_core::ids::{DoorId, UserId};
 use doorward_core::model::{
-    Circuit, CredentialData, CredentialState, DoorMode, FailMode, Relock, UserState, Weekday,
+    Circuit, CredentialData, CredentialState, Door, DoorMode, FailMode, Relock, UserState, Weekday,
 };
 
 pub mod console;
@@ -198,11 +198,13 @@ pub const fn mode(mode: DoorMode) -> &'static str {
 
 /// What is wrong at a door, the worst first; empty when nothing is.
 #[must_use]
-pub fn troubles(status: &DoorStatus) -> Vec<&'static str> {
+pub fn troubles(door: &Door, status: &DoorStatus) -> Vec<&'static str> {
+    let wired = door.wiring.relay.is_some();
     let all = [
         (status.forced_open, "FORCED OPEN"),
         (status.held_open, "HELD OPEN"),
-        (!status.relay_online, "relay offline"),
+        (!wired, "no relay wired"),
+        (wired && !status.relay_online, "relay offline"),
         (!status.readers_online, "reader offline"),
     ];
     all.iter()

@@ -1,12 +1,16 @@
 //! `doorward doors`, `doorward unlock`
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use doorward_api::{DoorView, ListQuery, PAGE_MAX};
-use doorward_core::model::{Door, InputPoint, OutputPoint};
+use doorward_core::ids::{DoorId, PlaceId};
+use doorward_core::model::{
+    Door, DoorMode, DoorWiring, FailMode, InputPoint, Key, OutputPoint, Place, Relock,
+};
 use serde_json::json;
 
-use super::args::DoorsAction;
+use super::args::{DoorFields, DoorsAction};
 use super::context::Context;
 use super::failure::Failure;
 use super::names;
@@ -17,6 +21,14 @@ pub(super) async fn run(context: &mut Context, action: Option<DoorsAction>) -> R
     match action.unwrap_or(DoorsAction::List) {
         DoorsAction::List => list(context).await,
         DoorsAction::Show { door } => show(context, &door).await,
+        DoorsAction::Add { name, fields } => add(context, name, &fields).await,
+        DoorsAction::Edit {
+            door,
+            name,
+            mode,
+            fields,
+        } => edit(context, &door, name, mode.map(DoorMode::from), &fields).await,
+        DoorsAction::Remove { door, yes } => remove(context, &door, yes).await,
     }
 }
 
@@ -53,6 +65,152 @@ async fn show(context: &mut Context, name: &str) -> Result<(), Failure> {
     Ok(write_door(&mut context.out, &view)?)
 }
 
+async fn add(context: &mut Context, name: String, fields: &DoorFields) -> Result<(), Failure> {
+    let mut door = Door {
+        id: DoorId(0),
+        name,
+        place: site_place(context).await?,
+        time_zone: local_zone_name(context),
+        unlock_ms: 5_000,
+        extended_unlock_ms: 15_000,
+        held_open_ms: 30_000,
+        held_open_warning_ms: 10_000,
+        relock: Relock::default(),
+        fail_mode: FailMode::default(),
+        mode: DoorMode::Normal,
+        wiring: DoorWiring::default(),
+    };
+    set(&mut door, fields);
+    let saved = context.client.create(&door).await?;
+    warn_of_strangers(context, &saved.record).await?;
+    if context.json {
+        return context.print_json(&saved);
+    }
+    let door = saved.record;
+    context.print(format_args!("{} is door #{}", door.name, door.id))
+}
+
+/// Warns of readers and boards that `site.toml` does not name: the door is saved, and what hangs on
+/// them does not work.
+async fn warn_of_strangers(context: &Context, door: &Door) -> Result<(), Failure> {
+    let status = context.client.status().await?;
+    let wiring = &door.wiring;
+    let readers = wiring.entry_readers.iter().chain(&wiring.exit_readers);
+    let known_reader = |name: &str| status.readers.iter().any(|reader| &*reader.name == name);
+    let boards = wiring.relay.iter().map(|point| &point.board);
+    let inputs = wiring.contact.iter().chain(&wiring.rex);
+    let boards = boards.chain(inputs.map(|point| &point.board));
+    let known_board = |name: &str| status.boards.iter().any(|board| &*board.name == name);
+    let strangers: BTreeSet<&String> = readers
+        .filter(|name| !known_reader(name))
+        .chain(boards.filter(|name| !known_board(name)))
+        .collect();
+    for name in strangers {
+        let name = text::printable(name);
+        writeln!(
+            io::stderr(),
+            "doorward: warning: `{name}` is not in the daemon's site.toml: it does nothing at this door"
+        )?;
+    }
+    Ok(())
+}
+
+/// The zone of this machine by its IANA name; UTC where it has none.
+fn local_zone_name(context: &Context) -> String {
+    context.zone.iana_name().unwrap_or("UTC").to_owned()
+}
+
+/// The place at the top of the tree, made on an empty table and named like the site.
+async fn site_place(context: &Context) -> Result<PlaceId, Failure> {
+    let places = context.client.list_all::<Place>().await?;
+    if let Some(site) = places.iter().find(|place| place.parent.is_none()) {
+        return Ok(site.id);
+    }
+    let place = Place {
+        id: PlaceId(0),
+        name: context.client.status().await?.site,
+        parent: None,
+    };
+    Ok(context.client.create(&place).await?.record.id)
+}
+
+async fn edit(
+    context: &mut Context,
+    name: &str,
+    new_name: Option<String>,
+    mode: Option<DoorMode>,
+    fields: &DoorFields,
+) -> Result<(), Failure> {
+    if new_name.is_none() && mode.is_none() && *fields == DoorFields::default() {
+        return Err(Failure::usage(
+            "nothing to change was given; see `doorward doors edit --help`",
+        ));
+    }
+    let door: Door = names::find(&context.client, name).await?;
+    let change = |door: &mut Door| {
+        if let Some(name) = &new_name {
+            door.name.clone_from(name);
+        }
+        if let Some(mode) = mode {
+            door.mode = mode;
+        }
+        set(door, fields);
+    };
+    let saved = context.edit::<Door>(door.id, change).await?;
+    warn_of_strangers(context, &saved.record).await?;
+    if context.json {
+        return context.print_json(&saved);
+    }
+    let door = saved.record;
+    context.print(format_args!("{} (#{}) is changed", door.name, door.id))
+}
+
+fn set(door: &mut Door, fields: &DoorFields) {
+    fn copy<T: Clone>(field: &mut T, given: Option<T>) {
+        if let Some(given) = given {
+            *field = given;
+        }
+    }
+    copy(&mut door.time_zone, fields.time_zone.clone());
+    copy(&mut door.unlock_ms, fields.unlock_ms);
+    copy(&mut door.extended_unlock_ms, fields.extended_unlock_ms);
+    copy(&mut door.held_open_ms, fields.held_open_ms);
+    copy(&mut door.held_open_warning_ms, fields.held_open_warning_ms);
+    copy(&mut door.relock, fields.relock.map(Relock::from));
+    copy(&mut door.fail_mode, fields.fail_mode.map(FailMode::from));
+    let wiring = &mut door.wiring;
+    if !fields.entry.is_empty() {
+        wiring.entry_readers.clone_from(&fields.entry);
+    }
+    if !fields.exit.is_empty() {
+        wiring.exit_readers.clone_from(&fields.exit);
+    }
+    wiring.relay = fields.relay.clone().or(wiring.relay.take());
+    wiring.contact = fields.contact.clone().or(wiring.contact.take());
+    wiring.rex = fields.rex.clone().or(wiring.rex.take());
+}
+
+async fn remove(context: &mut Context, name: &str, yes: bool) -> Result<(), Failure> {
+    let door: Door = names::find(&context.client, name).await?;
+    let keys = context.client.list_all::<Key>().await?;
+    let touched = keys
+        .iter()
+        .filter(|key| key.doors.contains(&door.id))
+        .count();
+    let question = format!(
+        "Remove {} (#{})? It is not served any more, and {} lose it; the log stays.",
+        door.name,
+        door.id,
+        text::count(touched, "key")
+    );
+    context.confirm(&question, yes)?;
+    let applied = context.client.delete::<Door>(door.id).await?;
+    if context.json {
+        return context.print_json(&applied);
+    }
+    context.print(format_args!("{} is removed", door.name))
+}
+
 pub(super) async fn unlock(context: &mut Context, name: &str) -> Result<(), Failure> {
     let door: Door = names::find(&context.client, name).await?;
     context.client.unlock(door.id).await?;
@@ -72,7 +230,7 @@ fn write_list(out: &mut dyn Write, doors: &[DoorView]) -> io::Result<()> {
     for DoorView { door, status } in doors {
         let (lock, leaf, state) = match status {
             Some(status) => {
-                let troubles = text::troubles(status);
+                let troubles = text::troubles(door, status);
                 let state = if troubles.is_empty() {
                     "ok".to_owned()
                 } else {
@@ -102,7 +260,7 @@ fn write_door(out: &mut dyn Write, view: &DoorView) -> io::Result<()> {
         Some(status) => {
             fields.add("Lock", text::lock(status.lock));
             fields.add("Contact", text::leaf(status.open));
-            let troubles = text::troubles(status);
+            let troubles = text::troubles(door, status);
             fields.add(
                 "State",
                 if troubles.is_empty() {

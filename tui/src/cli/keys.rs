@@ -284,7 +284,7 @@ async fn grant(
     let interval = interval.unwrap_or_default();
     let validity = time::interval(interval.from, interval.until, &context.zone);
     let held = listed(&holders);
-    context.print(format_args!("{held} now holds {}, {validity}", key.name))
+    context.print(format_args!("{} is given to {held}, {validity}", key.name))
 }
 
 async fn revoke(context: &mut Context, key: &str, users: &[String]) -> Result<(), Failure> {
@@ -299,7 +299,7 @@ async fn revoke(context: &mut Context, key: &str, users: &[String]) -> Result<()
         return context.print_json(&applied);
     }
     let held = listed(&holders);
-    context.print(format_args!("{held} no longer holds {}", key.name))
+    context.print(format_args!("{} is taken from {held}", key.name))
 }
 
 const fn grant_of(user: UserId, key: KeyId) -> Change {

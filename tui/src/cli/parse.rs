@@ -1,7 +1,9 @@
 //! Values of the command line that are more than words: numbers of cards, hours of the week.
 
 use doorward_core::card::CardNumber;
-use doorward_core::model::{MINUTES_PER_DAY, Weekday, WeeklyInterval};
+use doorward_core::model::{
+    Circuit, InputPoint, MINUTES_PER_DAY, OutputPoint, Weekday, WeeklyInterval,
+};
 
 /// A record's number, with or without a leading `#`.
 pub fn id(text: &str) -> Result<u32, String> {
@@ -39,6 +41,45 @@ pub fn card_number(text: &str) -> Result<CardNumber, String> {
         format,
         facility,
         number,
+    })
+}
+
+/// `BOARD:OUTPUT`, such as `cabinet:1`.
+pub fn output(text: &str) -> Result<OutputPoint, String> {
+    let wrong = || format!("`{text}` is not `BOARD:OUTPUT`, such as `cabinet:1`");
+    let (board, output) = text.split_once(':').ok_or_else(wrong)?;
+    let output = output.parse().map_err(|_| wrong())?;
+    Ok(OutputPoint {
+        board: board.to_owned(),
+        output,
+    })
+}
+
+/// A door contact: `BOARD:INPUT`, normally closed unless `:no` says otherwise.
+pub fn contact(text: &str) -> Result<InputPoint, String> {
+    input(text, Circuit::NormallyClosed)
+}
+
+/// An exit button: `BOARD:INPUT`, normally open unless `:nc` says otherwise.
+pub fn rex(text: &str) -> Result<InputPoint, String> {
+    input(text, Circuit::NormallyOpen)
+}
+
+fn input(text: &str, usual: Circuit) -> Result<InputPoint, String> {
+    let wrong = || format!("`{text}` is not `BOARD:INPUT`, such as `cabinet:1` or `cabinet:1:no`");
+    let (point, circuit) = if let Some(point) = text.strip_suffix(":no") {
+        (point, Circuit::NormallyOpen)
+    } else if let Some(point) = text.strip_suffix(":nc") {
+        (point, Circuit::NormallyClosed)
+    } else {
+        (text, usual)
+    };
+    let (board, input) = point.split_once(':').ok_or_else(wrong)?;
+    let input = input.parse().map_err(|_| wrong())?;
+    Ok(InputPoint {
+        board: board.to_owned(),
+        input,
+        circuit,
     })
 }
 
@@ -169,6 +210,27 @@ mod tests {
             "H10301 -5",
         ] {
             assert!(card_number(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn points_of_boards() {
+        assert_eq!(output("cabinet:2").unwrap().output, 2);
+        let circuit = |point: Result<InputPoint, String>| point.unwrap().circuit;
+        assert_eq!(circuit(contact("cabinet:1")), Circuit::NormallyClosed);
+        assert_eq!(circuit(contact("cabinet:1:no")), Circuit::NormallyOpen);
+        assert_eq!(circuit(rex("cabinet:1")), Circuit::NormallyOpen);
+        assert_eq!(circuit(rex("cabinet:1:nc")), Circuit::NormallyClosed);
+        for bad in [
+            "",
+            "cabinet",
+            "cabinet:",
+            "cabinet:x",
+            "cabinet:1:maybe",
+            "cabinet:70000",
+        ] {
+            assert!(contact(bad).unwrap_err().contains(bad), "{bad}");
+            assert!(output(bad).unwrap_err().contains(bad), "{bad}");
         }
     }
 

@@ -8,6 +8,7 @@
 //! - `link`: the connection to the daemon; `work`: what is asked of it.
 //! - `terminal`: the terminal, put back as it was however the console ends.
 
+pub mod clock;
 pub mod draw;
 pub mod event;
 pub mod keys;

@@ -150,7 +150,7 @@ fn take(
 /// How long until the picture changes by itself.
 fn until(state: &State) -> Duration {
     let ms = state.wake_at().0 - time::now().0;
-    Duration::from_millis(u64::try_from(ms).unwrap_or(0).max(1))
+    Duration::from_millis(u64::try_from(ms).unwrap_or(0)).max(FRAME)
 }
 
 /// The keyboard task: what the terminal says, until it says no more.

@@ -4,6 +4,7 @@ use doorward_core::ids::DoorId;
 use doorward_core::time::Wall;
 use jiff::tz::TimeZone;
 
+use super::clock::SiteClock;
 use super::event::{Event, Reply, Request, Update};
 use super::keys::{self, Command, Offer};
 use super::screens::{self, Dashboard, DoorScreen, UsersScreen};
@@ -17,8 +18,11 @@ const NOTICE_MS: i64 = 6_000;
 /// What the console knows and shows.
 #[derive(Debug)]
 pub struct State {
-    /// The present.
+    /// The present, by the appliance's clock.
     pub now: Wall,
+    /// The present, by the clock of this machine.
+    here: Wall,
+    clock: SiteClock,
     /// The time zone of this machine.
     pub zone: TimeZone,
     /// Columns and rows of the terminal.
@@ -104,6 +108,8 @@ impl State {
     pub fn new(now: Wall, zone: TimeZone, size: (u16, u16), theme: Theme) -> Self {
         Self {
             now,
+            here: now,
+            clock: SiteClock::default(),
             zone,
             size,
             theme,
@@ -119,10 +125,12 @@ impl State {
         }
     }
 
-    /// Takes in an event; returns what is to be asked for.
-    pub fn handle(&mut self, now: Wall, event: Event) -> Vec<Request> {
-        self.now = now;
-        self.notice = self.notice.take().filter(|notice| now < notice.until);
+    /// Takes in an event when it is `here` by this machine's clock; returns what is to be asked
+    /// for.
+    pub fn handle(&mut self, here: Wall, event: Event) -> Vec<Request> {
+        self.here = here;
+        self.now = self.clock.at(here);
+        self.notice = self.notice.take().filter(|notice| here < notice.until);
         match event {
             Event::Key(key) => self.press(key),
             Event::Paste(text) => screens::paste(self, &text),
@@ -143,10 +151,13 @@ impl State {
         }
     }
 
-    /// When the picture changes by itself: at the next full minute, or when a notice goes.
+    /// When the picture changes by itself, by this machine's clock: at the appliance's next full
+    /// minute, or when a notice goes.
     #[must_use]
     pub fn wake_at(&self) -> Wall {
-        let minute = Wall((self.now.0.div_euclid(60_000) + 1) * 60_000);
+        let minute = self
+            .clock
+            .after(self.here, 60_000 - self.now.0.rem_euclid(60_000));
         match &self.notice {
             Some(notice) => notice.until.min(minute),
             None => minute,
@@ -250,14 +261,18 @@ impl State {
         self.notice = Some(Notice {
             text,
             tone,
-            until: self.now.plus_ms(NOTICE_MS),
+            until: self.here.plus_ms(NOTICE_MS),
         });
     }
 
     fn update(&mut self, update: Update) -> Vec<Request> {
         let attached = matches!(update, Update::Attached(_));
         match &update {
-            Update::Attached(_) => self.link = Link::Up,
+            Update::Attached(attached) => {
+                self.link = Link::Up;
+                self.set_clock(attached.status.now);
+            }
+            Update::Status(status) => self.set_clock(status.now),
             Update::Lost { reason } => self.lose(reason.clone()),
             _ => {}
         }
@@ -272,6 +287,11 @@ impl State {
             return vec![Request::Detail(screens::wanted(self))];
         }
         Vec::new()
+    }
+
+    fn set_clock(&mut self, there: Wall) {
+        self.clock.tell(self.here, there);
+        self.now = there;
     }
 
     fn lose(&mut self, reason: String) {

@@ -11,7 +11,7 @@ pub const CONNECTING: &str = "connecting";
 /// The connection was lost.
 pub const NOT_CONNECTED: &str = "NOT CONNECTED";
 /// Ends the reason of a lost connection.
-pub const TRYING_AGAIN: &str = "trying again";
+pub const TRYING_AGAIN: &str = "trying again; what is shown is from then";
 /// Before anything was told.
 pub const WAITING: &str = "waiting for the daemon";
 /// Nobody must see anything.

@@ -178,7 +178,7 @@ fn health(state: &State, door: &Door) -> (String, Tone) {
     let Some(status) = state.site.door_status(door.id) else {
         return ("not served".to_owned(), Tone::Warn);
     };
-    let troubles = text::troubles(status);
+    let troubles = text::troubles(door, status);
     if let Some(worst) = troubles.first() {
         let alarm = status.forced_open || status.held_open;
         let sign = if alarm { symbols.alarm } else { symbols.no };

@@ -46,7 +46,7 @@ fn fields(state: &State, door: &Door) -> Vec<Line<'static>> {
     let theme = &state.theme;
     let mut lines = Vec::new();
     match state.site.door_status(door.id) {
-        Some(status) => lines.extend(live(theme, status)),
+        Some(status) => lines.extend(live(theme, door, status)),
         None => lines.push(field(theme, "State", "not served", Tone::Warn)),
     }
     let users = state.door.detail().map_or_else(
@@ -61,7 +61,7 @@ fn fields(state: &State, door: &Door) -> Vec<Line<'static>> {
     lines
 }
 
-fn live(theme: &Theme, status: &DoorStatus) -> [Line<'static>; 2] {
+fn live(theme: &Theme, door: &Door, status: &DoorStatus) -> [Line<'static>; 2] {
     let symbols = theme.symbols;
     let (sign, tone) = match status.lock {
         LockState::Locked => (symbols.locked, Tone::Plain),
@@ -72,7 +72,7 @@ fn live(theme: &Theme, status: &DoorStatus) -> [Line<'static>; 2] {
         text::lock(status.lock),
         text::leaf(status.open)
     );
-    let troubles = text::troubles(status);
+    let troubles = text::troubles(door, status);
     let (state, state_tone) = if troubles.is_empty() {
         (format!("{} ok", symbols.yes), Tone::Good)
     } else {

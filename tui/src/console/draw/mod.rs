@@ -9,6 +9,7 @@ mod users;
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout};
+use ratatui::widgets::Paragraph;
 
 use super::state::{Screen, State};
 use crate::text::console as words;
@@ -25,22 +26,24 @@ pub fn draw(state: &State, frame: &mut Frame<'_>) {
     }
     let bar = surround::bar(state, area.width);
     let bar_rows = u16::try_from(bar.len()).unwrap_or(1);
+    let foot = surround::footer(state, area.width);
+    let foot_rows = u16::try_from(foot.len()).unwrap_or(1);
     let [header, health, alarms, body, footer] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Length(1),
         Constraint::Length(bar_rows),
         Constraint::Fill(1),
-        Constraint::Length(1),
+        Constraint::Length(foot_rows),
     ])
     .areas(area);
     surround::header(state, frame, header);
     surround::health(state, frame, health);
-    frame.render_widget(ratatui::widgets::Paragraph::new(bar), alarms);
+    frame.render_widget(Paragraph::new(bar), alarms);
     match state.screen {
         Screen::Dashboard => dashboard::draw(state, frame, body),
         Screen::Door => door::draw(state, frame, body),
         Screen::Users => users::draw(state, frame, body),
     }
-    surround::footer(state, frame, footer);
+    frame.render_widget(Paragraph::new(foot), footer);
     overlay::draw(state, frame, area);
 }

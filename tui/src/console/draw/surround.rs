@@ -16,6 +16,9 @@ use crate::text::{self, console as words};
 /// Rows that the reason of a lost connection may take.
 const REASON_ROWS_MAX: usize = 4;
 
+/// Rows that a notice may take.
+const NOTICE_ROWS_MAX: usize = 3;
+
 /// Product, site, connection, clock.
 pub(super) fn header(state: &State, frame: &mut Frame<'_>, area: Rect) {
     let symbols = state.theme.symbols;
@@ -184,20 +187,28 @@ pub(super) fn alarms_in_words(state: &State) -> Vec<String> {
         .collect()
 }
 
-/// What can be done now; a notice in its place for a while.
-pub(super) fn footer(state: &State, frame: &mut Frame<'_>, area: Rect) {
-    let columns = usize::from(area.width);
-    if let Some(notice) = &state.notice {
-        let sign = match notice.tone {
-            Tone::Good => state.theme.symbols.yes,
-            Tone::Bad => state.theme.symbols.no,
-            _ => state.theme.symbols.other,
-        };
-        let text = fit(&format!(" {sign} {}", notice.text), columns);
-        frame.render_widget(Line::styled(text, state.theme.style(notice.tone)), area);
-        return;
-    }
-    frame.render_widget(offers(state, &state.offers(), columns), area);
+/// What can be done now; a notice in its place for a while, on as many rows as it needs.
+pub(super) fn footer(state: &State, columns: u16) -> Vec<Line<'static>> {
+    let columns = usize::from(columns);
+    let Some(notice) = &state.notice else {
+        return vec![offers(state, &state.offers(), columns)];
+    };
+    let sign = match notice.tone {
+        Tone::Good => state.theme.symbols.yes,
+        Tone::Bad => state.theme.symbols.no,
+        _ => state.theme.symbols.other,
+    };
+    let style = state.theme.style(notice.tone);
+    let text = text::printable(&notice.text);
+    wrapped(&text, columns.saturating_sub(3))
+        .iter()
+        .take(NOTICE_ROWS_MAX)
+        .enumerate()
+        .map(|(at, row)| {
+            let sign = if at == 0 { sign } else { " " };
+            Line::styled(fit(&format!(" {sign} {row}"), columns), style)
+        })
+        .collect()
 }
 
 /// Offers with their keys, as many as fit.
