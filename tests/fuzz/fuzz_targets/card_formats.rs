@@ -1,3 +1,11 @@
 #![no_main]
+#![allow(dead_code, reason = "the other targets of the file")]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| doorward_tests::fuzz::card_formats(data));
+#[path = "../../src/fuzz/problems.rs"]
+mod problems;
+#[path = "../../src/fuzz/script.rs"]
+mod script;
+#[path = "../../src/fuzz/tables.rs"]
+mod tables;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| tables::card_formats(data));

@@ -1,3 +1,9 @@
 #![no_main]
+#![allow(dead_code, reason = "the other targets of the file")]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| doorward_tests::fuzz::osdp_panel(data));
+#[path = "../../src/fuzz/script.rs"]
+mod script;
+#[path = "../../src/fuzz/osdp.rs"]
+mod osdp;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| osdp::osdp_panel(data));

@@ -10,9 +10,13 @@
 
 mod documents;
 mod osdp;
+mod problems;
+mod script;
+mod tables;
 
-pub use documents::{api_bodies, board_profiles, card_formats, site_config};
+pub use documents::{api_bodies, site_config};
 pub use osdp::{osdp_device, osdp_frames, osdp_panel};
+pub use tables::{board_profiles, card_formats};
 
 /// One target's function.
 pub type Target = fn(&[u8]);
@@ -27,31 +31,6 @@ pub const TARGETS: [(&str, Target); 7] = [
     ("site_config", site_config),
     ("api_bodies", api_bodies),
 ];
-
-/// Bytes read as a script: numbers while there are any, zeros after.
-#[derive(Debug)]
-struct Script<'a>(&'a [u8]);
-
-impl<'a> Script<'a> {
-    const fn is_over(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    fn byte(&mut self) -> u8 {
-        self.take(1).first().copied().unwrap_or(0)
-    }
-
-    fn u16(&mut self) -> u16 {
-        u16::from_le_bytes([self.byte(), self.byte()])
-    }
-
-    /// Up to `count` bytes.
-    fn take(&mut self, count: usize) -> &'a [u8] {
-        let (taken, rest) = self.0.split_at(count.min(self.0.len()));
-        self.0 = rest;
-        taken
-    }
-}
 
 /// The seeds of a target: everything in its folder, finds included.
 ///

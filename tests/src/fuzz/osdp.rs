@@ -7,7 +7,7 @@ use doorward_wire::osdp::{
     Security, SecurityBlock, Sequence, Station, encode_frame,
 };
 
-use super::Script;
+use super::script::Script;
 
 /// The most steps of one script: more teach nothing and only take time.
 const STEPS_MAX: usize = 400;
