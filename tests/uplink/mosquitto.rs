@@ -220,11 +220,16 @@ impl Drop for Subscriber {
 fn parse(line: &str) -> Message {
     let mut parts = line.splitn(4, '|');
     let mut next = || parts.next().unwrap().to_owned();
+    let (topic, retained, content_type, payload) = (next(), next() == "1", next(), next());
+    let payload = match payload.as_str() {
+        "" => Value::Null,
+        text => serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {line}")),
+    };
     Message {
-        topic: next(),
-        retained: next() == "1",
-        content_type: next(),
-        payload: serde_json::from_str(&next()).unwrap_or_else(|error| panic!("{error}: {line}")),
+        topic,
+        retained,
+        content_type,
+        payload,
     }
 }
 

@@ -103,6 +103,36 @@ async fn a_stop_and_a_loss_are_told_apart() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removed_door_is_taken_from_the_broker_at_once_or_after_an_outage() {
+    let mut broker = Mosquitto::start("allow_anonymous true");
+    let witness = Subscriber::new(broker.port, "doorward/north/doors/+/state", &[]);
+    let mut appliance = Appliance::start(&config(broker.port));
+    for id in 1..=3 {
+        appliance.doors.publish(Live::Door(door(id, false)));
+    }
+    witness.wait_for("door 3", is("doors/3/state", "door", json!(3)));
+    appliance.doors.publish(Live::DoorRemoved(DoorId(1)));
+    let is_gone = |id: u32| {
+        let topic = format!("doorward/north/doors/{id}/state");
+        move |message: &Message| message.topic == topic && message.payload.is_null()
+    };
+    witness.wait_for("no door 1", is_gone(1));
+    broker.stop();
+    appliance.wait_until_failed().await;
+    appliance.doors.publish(Live::DoorRemoved(DoorId(2)));
+    broker.resume();
+    witness.wait_for("no door 2", is_gone(2));
+    let late = Subscriber::new(broker.port, "doorward/+/doors/+/state", &[]);
+    late.wait_for("door 3", is("doors/3/state", "door", json!(3)));
+    assert!(
+        late.messages()
+            .iter()
+            .all(|message| message.topic.contains("/3/"))
+    );
+    appliance.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn changes_missed_in_a_flood_end_in_the_right_state() {
     let broker = Mosquitto::start("allow_anonymous true");
     let witness = Subscriber::new(broker.port, "doorward/north/doors/+/state", &[]);

@@ -1,10 +1,12 @@
 //! Keeps a connection to the broker up for ever, and tells how it stands.
 
+use std::collections::BTreeSet;
 use std::error::Error;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use doorward_core::ids::DoorId;
 use doorward_core::time::Wall;
 use rumqttc::v5::mqttbytes::v5::PubAckReason;
 use tokio::sync::watch;
@@ -67,6 +69,9 @@ pub(super) struct Link<O> {
     pub(super) topics: Topics,
     /// The newest event up to which the broker has taken all over.
     pub(super) acknowledged: AtomicU64,
+    /// Doors whose state the broker may retain. One that is gone stays: taking its state away may
+    /// have failed, and doing it again costs little.
+    doors_sent: Mutex<BTreeSet<DoorId>>,
     state_refusal_told: AtomicBool,
     status: watch::Sender<UplinkStatus>,
 }
@@ -96,6 +101,7 @@ impl<O: Outbox> Link<O> {
             clock,
             shutdown,
             acknowledged: AtomicU64::new(0),
+            doors_sent: Mutex::default(),
             state_refusal_told: AtomicBool::new(false),
             status,
         };
@@ -108,6 +114,10 @@ impl<O: Outbox> Link<O> {
 
     /// Works until the shutdown.
     pub(super) async fn run(self) {
+        if self.broker.tls.is_none() {
+            let host = &self.broker.config.host;
+            log::warn!("uplink: no TLS to `{host}`: events and passwords can be read on the way");
+        }
         // The report only reads; dropping it with the end of the work loses nothing.
         tokio::select! {
             () = self.keep_connected() => {}
@@ -212,6 +222,12 @@ impl<O: Outbox> Link<O> {
         if self.acknowledged.swap(seq, Ordering::Relaxed) != seq {
             self.outbox.advance_cursor(seq);
         }
+    }
+
+    pub(super) fn doors_sent(&self) -> MutexGuard<'_, BTreeSet<DoorId>> {
+        self.doors_sent
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes note whether the broker had somebody to give an event to.

@@ -4,7 +4,7 @@
 //! one left unacknowledged is read again from the event log behind the cursor. So the library's
 //! own resending, which keeps neither order nor bounds, is never used.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -273,15 +273,17 @@ struct Waiting {
 }
 
 impl Waiting {
-    /// Everything, for a new connection or after changes were missed.
-    fn all(doors: &DoorsHandle) -> Self {
+    /// Everything, for a new connection or after changes were missed: the doors there are, and
+    /// those that were `sent` and are gone.
+    fn all(doors: &DoorsHandle, sent: &BTreeSet<DoorId>) -> Self {
+        let gone = sent.iter().map(|&id| (id, None));
+        let there = doors
+            .live()
+            .doors
+            .into_iter()
+            .map(|(id, door)| (id, Some(door)));
         Self {
-            doors: doors
-                .live()
-                .doors
-                .into_iter()
-                .map(|(id, door)| (id, Some(door)))
-                .collect(),
+            doors: gone.chain(there).collect(),
             alarms: true,
             site: true,
         }
@@ -346,7 +348,7 @@ impl<'l, O: Outbox> Feeder<'l, O> {
         let mut newest = self.link.outbox.newest();
         let mut look = tokio::time::interval(STATE_EVERY);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        self.waiting = Waiting::all(&self.link.doors);
+        self.waiting = Waiting::all(&self.link.doors, &self.link.doors_sent());
         loop {
             let newest_seq = *newest.borrow_and_update();
             self.send_state(newest_seq).await?;
@@ -356,7 +358,7 @@ impl<'l, O: Outbox> Feeder<'l, O> {
                 change = live.recv() => match change {
                     Ok(change) => self.waiting.change(change),
                     Err(broadcast::error::RecvError::Lagged(_)) => {
-                        self.waiting = Waiting::all(&self.link.doors);
+                        self.waiting = Waiting::all(&self.link.doors, &self.link.doors_sent());
                     }
                     Err(broadcast::error::RecvError::Closed) => return Err(SessionError::Interrupted),
                 },
@@ -374,6 +376,7 @@ impl<'l, O: Outbox> Feeder<'l, O> {
         while self.shared.window().has_room() {
             let at = self.link.wall();
             let (topic, payload) = if let Some((id, door)) = self.waiting.doors.pop_first() {
+                self.link.doors_sent().insert(id);
                 // An empty retained message takes the retained state away (MQTT 5.0, 3.3.1.3).
                 let payload = door.map(|door| self.writer.door(&door, at)).transpose()?;
                 (self.topics.door(id), payload.unwrap_or_default())
