@@ -68,6 +68,27 @@ fn a_door_is_unlocked_only_after_yes() {
 }
 
 #[test]
+fn a_door_of_the_demo_opens_and_nothing_stays_behind() {
+    let folder = tempfile::tempdir_in("/tmp").unwrap();
+    let terminal = Terminal::demo(folder.path());
+    terminal.wait_for("Main entrance");
+    terminal.wait_for("granted, in");
+    terminal.press(&["Down", "Down", "Enter"]);
+    terminal.wait_for("Main entrance (#");
+    terminal.press(&["u", "y"]);
+    terminal.wait_for("Main entrance was unlocked");
+    terminal.wait_for("unlocked by uid");
+    terminal.press(&["q"]);
+    is_put_back(&terminal, 0);
+    let left = || std::fs::read_dir(folder.path()).unwrap().count();
+    let until = Instant::now() + Duration::from_secs(10);
+    while left() > 0 {
+        assert!(Instant::now() < until, "{} entries are left behind", left());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
 fn users_are_found_by_typing() {
     let daemon = furnished();
     for (first, last) in [("Anna", "Berg"), ("Bo", "Ek"), ("Zoë", "Dubois")] {

@@ -1,6 +1,7 @@
 //! A real terminal around the console: tmux, on a server of its own.
 
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -26,17 +27,36 @@ impl Terminal {
 
     /// The same with other variables of the environment.
     pub(crate) fn attach_with(daemon: &Daemon, environment: &str) -> Self {
+        let terminal = Self::new();
+        terminal.run(
+            environment,
+            &format!("--socket '{}'", daemon.socket().display()),
+        );
+        terminal
+    }
+
+    /// Starts `doorward demo`, with a temporary folder of its own for all that it makes.
+    pub(crate) fn demo(folder: &Path) -> Self {
+        let terminal = Self::new();
+        let environment = format!("LC_ALL=C.UTF-8 TMPDIR='{}'", folder.display());
+        terminal.run(&environment, "demo --seed 7");
+        terminal
+    }
+
+    fn new() -> Self {
         let number = TERMINALS.fetch_add(1, Ordering::Relaxed);
-        let terminal = Self {
+        Self {
             server: format!("doorward-{}-{number}", std::process::id()),
-        };
+        }
+    }
+
+    fn run(&self, environment: &str, arguments: &str) {
         let doorward = program_path("doorward").unwrap();
         let script = format!(
-            "TZ=UTC {environment} '{}' --socket '{}'; echo \"ended with $?\"; stty -a; exec cat",
+            "TZ=UTC {environment} '{}' {arguments}; echo \"ended with $?\"; stty -a; exec cat",
             doorward.display(),
-            daemon.socket().display()
         );
-        terminal.done(&[
+        self.done(&[
             "new-session",
             "-d",
             "-x",
@@ -47,7 +67,6 @@ impl Terminal {
             "-c",
             &script,
         ]);
-        terminal
     }
 
     fn tmux(&self, arguments: &[&str]) -> Output {

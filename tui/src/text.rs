@@ -324,6 +324,12 @@ pub fn printable(text: &str) -> String {
         .collect()
 }
 
+/// A validity that a schedule limits.
+#[must_use]
+pub fn in_schedule(name: &str) -> String {
+    format!("in schedule {name}")
+}
+
 /// A door that is not in the table.
 #[must_use]
 pub fn unknown_door(id: DoorId) -> String {

@@ -15,7 +15,7 @@ use super::args::KeysAction;
 use super::context::Context;
 use super::failure::Failure;
 use super::table::{Fields, Table};
-use super::{names, time, users};
+use super::{held, names, time};
 use crate::text;
 
 pub(super) async fn run(context: &mut Context, action: Option<KeysAction>) -> Result<(), Failure> {
@@ -181,7 +181,7 @@ async fn show(context: &mut Context, name: &str) -> Result<(), Failure> {
     let mut holders = Vec::new();
     for grant in &grants {
         let user = context.client.record::<User>(grant.user).await?;
-        let validity = users::validity(grant, &key, &context.zone);
+        let validity = held::validity(grant, &key, None, &context.zone);
         holders.push(format!("{} (#{}), {validity}", user.full_name(), user.id));
     }
     let mut fields = Fields::default();

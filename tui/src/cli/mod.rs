@@ -6,6 +6,7 @@ mod credentials;
 mod doors;
 mod events;
 pub mod failure;
+pub mod held;
 mod keys;
 mod names;
 mod pages;
@@ -28,7 +29,6 @@ pub(crate) use context::with_cause;
 pub(crate) use credentials::in_words as credential_in_words;
 pub(crate) use doors::settings;
 use failure::{Exit, Failure};
-pub(crate) use users::validity;
 
 /// Reads the command line, does what it says, and returns the process's exit code.
 #[must_use]

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use doorward_api::{ListQuery, PAGE_MAX};
 use doorward_core::ids::UserId;
 use doorward_core::model::{
-    Change, Credential, CredentialState, Door, Grant, Key, Record, RecordRef, User, UserState,
+    Change, Credential, CredentialState, Door, Record, RecordRef, User, UserState,
 };
 use jiff::tz::TimeZone;
 use serde_json::json;
@@ -13,8 +13,9 @@ use serde_json::json;
 use super::args::{UserFields, UserStateArg, UsersAction};
 use super::context::Context;
 use super::failure::Failure;
+use super::held::{self, HeldKey};
 use super::table::{Fields, Table};
-use super::{credentials, names, time};
+use super::{credentials, names};
 use crate::text;
 
 pub(super) async fn run(context: &mut Context, action: Option<UsersAction>) -> Result<(), Failure> {
@@ -63,7 +64,7 @@ async fn show(context: &mut Context, name: &str) -> Result<(), Failure> {
         let keys: Vec<_> = whole
             .keys
             .iter()
-            .map(|(grant, key)| json!({ "grant": grant, "key": key }))
+            .map(|held| json!({ "grant": held.grant, "key": held.key, "schedule": held.schedule }))
             .collect();
         return context.print_json(&json!({
             "user": whole.user,
@@ -78,7 +79,7 @@ async fn show(context: &mut Context, name: &str) -> Result<(), Failure> {
 /// A user with all that hangs on them.
 struct Whole {
     user: User,
-    keys: Vec<(Grant, Key)>,
+    keys: Vec<HeldKey>,
     credentials: Vec<Credential>,
     doors: Vec<Door>,
 }
@@ -90,11 +91,7 @@ impl Whole {
             ..ListQuery::default()
         };
         let client = &context.client;
-        let mut keys = Vec::new();
-        for grant in client.user_keys(user.id, &most).await?.items {
-            let key = client.record::<Key>(grant.key).await?;
-            keys.push((grant, key));
-        }
+        let keys = held::keys(client, user.id).await?;
         let credentials = client.user_credentials(user.id, &most).await?.items;
         let doors = client.user_doors(user.id, &most).await?.items;
         Ok(Self {
@@ -204,10 +201,10 @@ async fn remove(context: &mut Context, name: &str, yes: bool) -> Result<(), Fail
 fn removal(whole: Whole) -> Vec<Change> {
     let mut user = whole.user;
     user.state = UserState::Removed;
-    let grants = whole.keys.into_iter().map(|(grant, _)| {
+    let grants = whole.keys.into_iter().map(|held| {
         Change::Remove(RecordRef::Grant {
-            user: grant.user,
-            key: grant.key,
+            user: held.grant.user,
+            key: held.grant.key,
         })
     });
     let credentials = whole.credentials.into_iter().map(|mut credential| {
@@ -256,7 +253,14 @@ fn write_user(out: &mut dyn Write, whole: &Whole, zone: &TimeZone) -> io::Result
     let keys: Vec<String> = whole
         .keys
         .iter()
-        .map(|(grant, key)| format!("{} (#{}), {}", key.name, key.id, validity(grant, key, zone)))
+        .map(|held| {
+            format!(
+                "{} (#{}), {}",
+                held.name(),
+                held.grant.key,
+                held.validity(zone)
+            )
+        })
         .collect();
     fields.add_all("Keys", &keys);
     let shown: Vec<String> = whole
@@ -268,22 +272,6 @@ fn write_user(out: &mut dyn Write, whole: &Whole, zone: &TimeZone) -> io::Result
     let doors: Vec<String> = whole.doors.iter().map(|door| door.name.clone()).collect();
     fields.add_all("Doors", &doors);
     fields.write(out)
-}
-
-/// When a grant opens, as far as its own intervals, the key's window and a block say.
-pub(crate) fn validity(grant: &Grant, key: &Key, zone: &TimeZone) -> String {
-    if let Some(block) = &key.blocked {
-        return format!("BLOCKED: {}", block.reason);
-    }
-    match (&key.window, grant.intervals.as_slice()) {
-        (Some(window), _) => time::interval(window.from, window.until, zone),
-        (None, []) => text::ALWAYS.to_owned(),
-        (None, intervals) => intervals
-            .iter()
-            .map(|interval| time::interval(interval.from, interval.until, zone))
-            .collect::<Vec<_>>()
-            .join("; "),
-    }
 }
 
 #[cfg(test)]
@@ -302,11 +290,7 @@ mod tests {
         let detail = sample::user_detail();
         Whole {
             user: detail.user,
-            keys: detail
-                .keys
-                .into_iter()
-                .filter_map(|(grant, key)| Some((grant, key?)))
-                .collect(),
+            keys: detail.keys,
             credentials: detail.credentials,
             doors: detail.doors,
         }

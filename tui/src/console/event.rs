@@ -3,7 +3,9 @@
 use crossterm::event::KeyEvent;
 use doorward_api::{DoorView, EventRow, Live, LiveSnapshot, Status};
 use doorward_core::ids::{DoorId, UserId};
-use doorward_core::model::{Credential, Door, Grant, Key, User};
+use doorward_core::model::{Credential, Door, User};
+
+use crate::cli::held::HeldKey;
 
 /// What the console is told, by one bounded channel.
 #[derive(Debug)]
@@ -136,8 +138,8 @@ pub struct DoorDetail {
 pub struct UserDetail {
     /// Who.
     pub user: User,
-    /// Each grant with its key, where the key could be read.
-    pub keys: Vec<(Grant, Option<Key>)>,
+    /// The keys they hold.
+    pub keys: Vec<HeldKey>,
     /// Cards and phones.
     pub credentials: Vec<Credential>,
     /// Doors that the keys open.

@@ -15,6 +15,8 @@ use doorward_core::model::{
 };
 use doorward_core::time::{ClockTrust, Wall};
 
+use crate::cli::held::HeldKey;
+
 use super::event::{Attached, DoorDetail, UserDetail};
 
 /// Sunday 29 March 2026, 09:30:00 UTC; 11:30 in Stockholm, on the day its clocks change.
@@ -205,8 +207,16 @@ pub(crate) fn user_detail() -> UserDetail {
     UserDetail {
         user: users().remove(0),
         keys: vec![
-            (grant(&staff, vec![]), Some(staff)),
-            (grant(&everywhere, vec![until]), Some(everywhere)),
+            HeldKey {
+                grant: grant(&staff, vec![]),
+                key: Some(staff),
+                schedule: Some("Office".to_owned()),
+            },
+            HeldKey {
+                grant: grant(&everywhere, vec![until]),
+                key: Some(everywhere),
+                schedule: None,
+            },
         ],
         credentials: credentials().into_iter().take(2).collect(),
         doors: doors().into_iter().take(2).map(|view| view.door).collect(),

@@ -77,6 +77,8 @@ async fn attached(client: Client) -> io::Result<()> {
     drop(events);
     let result = show(&mut screen, &mut state, &mut inbox, &work).await;
     drop(screen);
+    // From here on nothing can hold the console up: what its caller has to tidy up gets its time.
+    signals.abort();
     for task in &tasks {
         task.abort();
     }
@@ -84,7 +86,6 @@ async fn attached(client: Client) -> io::Result<()> {
         // Each ends at its next await; whatever it was doing is of no use any more.
         let _ = timeout(JOIN_MAX, task).await;
     }
-    signals.abort();
     result
 }
 

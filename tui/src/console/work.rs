@@ -2,12 +2,12 @@
 
 use doorward_api::{Client, EventsQuery, ListQuery, PAGE_MAX};
 use doorward_core::ids::{DoorId, UserId};
-use doorward_core::model::{Key, User};
+use doorward_core::model::User;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::event::{DoorDetail, Event, Reply, Request, UserDetail, Wanted};
-use crate::cli::with_cause;
+use crate::cli::{held, with_cause};
 
 /// Acts at doors that may wait; more are refused.
 const ACTS_MAX: usize = 8;
@@ -134,12 +134,7 @@ async fn user_detail(
     user: UserId,
 ) -> Result<UserDetail, doorward_api::ClientError> {
     let record: User = client.record(user).await?;
-    let mut keys = Vec::new();
-    for grant in client.user_keys(user, &most()).await?.items {
-        // A key taken away between the two calls is shown by its number.
-        let key = client.record::<Key>(grant.key).await.ok();
-        keys.push((grant, key));
-    }
+    let keys = held::keys(client, user).await?;
     let credentials = client.user_credentials(user, &most()).await?.items;
     let doors = client.user_doors(user, &most()).await?.items;
     Ok(UserDetail {

@@ -4,7 +4,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 
 use super::parts::{Cell, Choice, first_row, fit, list, row, titled};
-use crate::cli::{credential_in_words, validity};
+use crate::cli::credential_in_words;
 use crate::console::site::UserRow;
 use crate::console::state::State;
 use crate::console::theme::{Theme, Tone};
@@ -143,10 +143,10 @@ fn detail(state: &State, user: &User) -> Vec<Line<'static>> {
         lines.push(Line::styled(words::LOADING, theme.style(Tone::Dim)));
         return lines;
     };
-    let keys = detail.keys.iter().map(|(grant, key)| match key {
-        Some(key) => format!("{}, {}", key.name, validity(grant, key, &state.zone)),
-        None => format!("key {}", grant.key),
-    });
+    let keys = detail
+        .keys
+        .iter()
+        .map(|held| format!("{}, {}", held.name(), held.validity(&state.zone)));
     section(theme, &mut lines, "Keys", &keys.collect::<Vec<_>>());
     let credentials = detail.credentials.iter();
     let credentials = credentials.map(|credential| credential_in_words(credential, &state.zone));
