@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use doorward_core::card::{CardBits, CardNumber};
-use doorward_core::model::{
-    CredentialState, DoorMode, FailMode, InputPoint, OutputPoint, Relock, UserState,
-};
+use doorward_core::model::{CredentialState, UserState};
 
 use super::parse;
+
+mod doors;
+
 use crate::demo::{DaemonArgs, DemoArgs};
+pub use doors::{DoorFields, DoorModeArg, DoorsAction, FailModeArg, RelockArg};
 
 /// Where the daemon listens unless told otherwise.
 pub const DEFAULT_SOCKET: &str = "/run/doorward/api.sock";
@@ -185,157 +187,6 @@ pub enum Command {
         #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
         dir: Option<PathBuf>,
     },
-}
-
-/// What about doors.
-#[derive(Debug, Subcommand)]
-#[command(disable_help_subcommand = true)]
-pub enum DoorsAction {
-    /// List all doors with their live state.
-    #[command(alias = "ls")]
-    List,
-    /// Show one door with its live state and wiring.
-    Show {
-        /// Which door.
-        door: String,
-    },
-    /// Add a door; prints the new number.
-    Add {
-        /// Its name.
-        name: String,
-        /// Its settings and wiring.
-        #[command(flatten)]
-        fields: DoorFields,
-    },
-    /// Change a door; what is not given stays.
-    Edit {
-        /// Which door.
-        door: String,
-        /// Its new name.
-        #[arg(long, value_name = "NAME")]
-        name: Option<String>,
-        /// Normal, or a mode that stands above all schedules.
-        #[arg(long, value_enum)]
-        mode: Option<DoorModeArg>,
-        /// What to change.
-        #[command(flatten)]
-        fields: DoorFields,
-    },
-    /// Remove a door; keys lose it.
-    #[command(alias = "rm")]
-    Remove {
-        /// Which door.
-        door: String,
-        /// Do not ask.
-        #[arg(long, short)]
-        yes: bool,
-    },
-}
-
-/// The settings and the wiring of a door. Readers and boards are named as in `site.toml`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
-pub struct DoorFields {
-    /// IANA time zone, such as `Europe/Stockholm`; a new door gets this machine's.
-    #[arg(long, value_name = "ZONE")]
-    pub time_zone: Option<String>,
-    /// A reader outside: a grant there is an entry. Give it once for each.
-    #[arg(long, value_name = "READER")]
-    pub entry: Vec<String>,
-    /// A reader inside: a grant there is an exit. Give it once for each.
-    #[arg(long, value_name = "READER")]
-    pub exit: Vec<String>,
-    /// The strike: a relay board's output, from 1 as printed on it.
-    #[arg(long, value_name = "BOARD:OUTPUT", value_parser = parse::output)]
-    pub relay: Option<OutputPoint>,
-    /// The door contact: a relay board's input; `:no` behind it for a contact that is open while
-    /// the door is closed.
-    #[arg(long, value_name = "BOARD:INPUT[:nc|no]", value_parser = parse::contact)]
-    pub contact: Option<InputPoint>,
-    /// The exit button: a relay board's input; `:nc` behind it for a button that opens its
-    /// circuit.
-    #[arg(long, value_name = "BOARD:INPUT[:no|nc]", value_parser = parse::rex)]
-    pub rex: Option<InputPoint>,
-    /// How long a grant unlocks, in milliseconds.
-    #[arg(long, value_name = "MS")]
-    pub unlock_ms: Option<u32>,
-    /// The same for users who need more time.
-    #[arg(long, value_name = "MS")]
-    pub extended_unlock_ms: Option<u32>,
-    /// How long it may stand open before the alarm, in milliseconds; 0 for no alarm.
-    #[arg(long, value_name = "MS")]
-    pub held_open_ms: Option<u32>,
-    /// How long before that alarm the reader warns, in milliseconds.
-    #[arg(long, value_name = "MS")]
-    pub held_open_warning_ms: Option<u32>,
-    /// When the lock closes again within the unlock time.
-    #[arg(long, value_enum)]
-    pub relock: Option<RelockArg>,
-    /// What the lock does without power.
-    #[arg(long, value_enum)]
-    pub fail_mode: Option<FailModeArg>,
-}
-
-/// Normal, or a mode that stands above all schedules.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum DoorModeArg {
-    /// Locked; grants unlock it once.
-    Normal,
-    /// Unlocked until the mode changes.
-    Unlocked,
-    /// Nobody comes in; the exit button goes on.
-    Locked,
-    /// The same in an emergency.
-    Lockdown,
-}
-
-impl From<DoorModeArg> for DoorMode {
-    fn from(mode: DoorModeArg) -> Self {
-        match mode {
-            DoorModeArg::Normal => Self::Normal,
-            DoorModeArg::Unlocked => Self::Unlocked,
-            DoorModeArg::Locked => Self::Locked,
-            DoorModeArg::Lockdown => Self::Lockdown,
-        }
-    }
-}
-
-/// When the lock closes again within the unlock time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum RelockArg {
-    /// As soon as the door has opened.
-    OnOpen,
-    /// As soon as it has closed again.
-    OnClose,
-    /// Only at the end of the time.
-    AfterTime,
-}
-
-impl From<RelockArg> for Relock {
-    fn from(relock: RelockArg) -> Self {
-        match relock {
-            RelockArg::OnOpen => Self::OnOpen,
-            RelockArg::OnClose => Self::OnClose,
-            RelockArg::AfterTime => Self::AfterTime,
-        }
-    }
-}
-
-/// What the lock does without power.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum FailModeArg {
-    /// Locked without power: an electric strike.
-    Secure,
-    /// Unlocked without power: a magnet.
-    Safe,
-}
-
-impl From<FailModeArg> for FailMode {
-    fn from(mode: FailModeArg) -> Self {
-        match mode {
-            FailModeArg::Secure => Self::Secure,
-            FailModeArg::Safe => Self::Safe,
-        }
-    }
 }
 
 /// What about users.

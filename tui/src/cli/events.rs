@@ -133,7 +133,9 @@ async fn follow(
                     Err(error) => break with_cause(&error),
                 }
             },
-            Err(error @ ClientError::Problem(_)) => return Err(error.into()),
+            Err(ClientError::Problem(problem)) if !passes(problem.kind) => {
+                return Err(ClientError::Problem(problem).into());
+            }
             Err(error) => with_cause(&error),
         };
         writeln!(
@@ -143,6 +145,14 @@ async fn follow(
         tokio::time::sleep(Duration::from_millis(pause_ms)).await;
         pause_ms = (pause_ms * 2).min(RETRY_MS.1);
     }
+}
+
+/// Whether the daemon may well say yes in a moment.
+const fn passes(kind: ProblemKind) -> bool {
+    matches!(
+        kind,
+        ProblemKind::Busy | ProblemKind::Unavailable | ProblemKind::TimedOut
+    )
 }
 
 /// Prints rows one at a time in columns that do not depend on rows to come.
