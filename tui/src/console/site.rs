@@ -298,22 +298,38 @@ impl Users {
     /// department, in any case.
     #[must_use]
     pub fn matching(&self, filter: &str) -> Vec<usize> {
-        let filter = filter.to_lowercase();
+        self.search(filter, 0..self.rows.len())
+    }
+
+    /// The same among those who fitted a filter that `filter` begins with: whatever is typed
+    /// behind a filter leaves fewer, so that nobody else need be looked at.
+    #[must_use]
+    pub fn narrowed(&self, filter: &str, fitting: &[usize]) -> Vec<usize> {
+        self.search(filter, fitting.iter().copied())
+    }
+
+    fn search(&self, filter: &str, among: impl Iterator<Item = usize>) -> Vec<usize> {
+        let filter = folded(filter);
         let words: Vec<&str> = filter.split_whitespace().collect();
-        self.rows
-            .iter()
-            .enumerate()
-            .filter(|(_, row)| words.iter().all(|word| row.search.contains(word)))
-            .map(|(at, _)| at)
+        among
+            .filter(|at| {
+                let row = self.rows.get(*at);
+                row.is_some_and(|row| words.iter().all(|word| row.search.contains(word)))
+            })
             .collect()
     }
+}
+
+/// Lower case letter by letter, so that a text's beginning stays the same whatever follows it.
+fn folded(text: &str) -> String {
+    text.chars().flat_map(char::to_lowercase).collect()
 }
 
 impl UserRow {
     fn new(user: User) -> Self {
         let name = user.full_name();
         let email = user.email.as_deref().unwrap_or_default();
-        let search = format!("{name}\n{email}\n{}", user.department).to_lowercase();
+        let search = folded(&format!("{name}\n{email}\n{}", user.department));
         Self { user, name, search }
     }
 }

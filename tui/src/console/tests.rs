@@ -400,6 +400,34 @@ fn a_log_that_began_anew_replaces_the_old_one() {
 }
 
 #[test]
+fn typing_letter_by_letter_finds_the_same_as_searching_at_once() {
+    for filter in [
+        "",
+        "a",
+        "ber ann",
+        "  surg  a",
+        "ÅST",
+        "nová",
+        "xyz",
+        "a xyz",
+        "example.org e",
+    ] {
+        let mut console = Console::attached(SMALL);
+        console.press("2/");
+        console.press(filter);
+        let users = &console.state.site.users;
+        let at_once: Vec<_> = users
+            .matching(filter)
+            .iter()
+            .map(|at| users.rows()[*at].user.id)
+            .collect();
+        let typed = console.state.users.rows(&console.state.site, 0);
+        let typed: Vec<_> = typed.map(|row| row.user.id).collect();
+        assert_eq!(typed, at_once, "{filter}");
+    }
+}
+
+#[test]
 fn a_hundred_thousand_users_are_searched_word_by_word() {
     let user = |id: u32| User {
         id: UserId(id),

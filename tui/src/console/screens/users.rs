@@ -92,7 +92,9 @@ impl UsersScreen {
         let room = FILTER_MAX.saturating_sub(self.filter.chars().count());
         let typed = text.chars().filter(|letter| !letter.is_control());
         self.filter.extend(typed.take(room));
-        self.search(site)
+        self.fitting = site.users.narrowed(&self.filter, &self.fitting);
+        self.chosen = 0;
+        self.wish(site).into_iter().collect()
     }
 
     /// Moves in the list while a filter is typed, when letters give no commands.
