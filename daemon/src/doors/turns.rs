@@ -116,6 +116,13 @@ impl Turns {
         served: oneshot::Sender<()>,
         stop: CancellationToken,
     ) -> Vec<RelayLineHandle> {
+        for (name, _) in &self.devices.boards {
+            let status = BoardStatus {
+                name: name.clone(),
+                online: false,
+            };
+            self.devices.live.send(Live::Board(status));
+        }
         self.controller.start(self.clock.now());
         self.carry_out();
         // Whoever waits for it may have given up.

@@ -11,7 +11,7 @@ use doorward_core::controller::{Feedback, Input, ReaderEvent};
 use doorward_core::ids::{DeviceName, ReaderIx};
 use doorward_wire::osdp::{
     Address, Baud, BusEvent, Channel, Command, ControlPanel, Keypad, LedRecords, LinkEvent, Mono,
-    PdId, Presence,
+    OfflineReason, PdId, Presence,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{Notify, mpsc};
@@ -263,7 +263,10 @@ impl Bus {
                 ]
             }
             LinkEvent::Offline(reason) => {
-                log::warn!(reader = &*name; "reader `{name}` is offline: {reason:?}");
+                // A lost port was told already, once for all its readers.
+                if reason != OfflineReason::BaudChanged {
+                    log::warn!(reader = &*name; "reader `{name}` is offline: {reason:?}");
+                }
                 self.update(slot, |status| {
                     status.online = false;
                     status.secure = false;
