@@ -2,12 +2,13 @@
 
 use anyhow::{Context as _, Result};
 use clap::Args;
+use doorward_api::EventsQuery;
 use serde::Serialize;
 
 use crate::appliance::{Appliance, Wiring};
 use crate::modbus_board::{BoardReport, Boards, tcp_boards};
 
-use super::bus::{ONLINE, ReaderBus, h10301};
+use super::bus::{Arrival, ONLINE, ReaderBus, h10301};
 use super::figures::Samples;
 use super::progress;
 
@@ -115,10 +116,35 @@ fn ours(bus: &mut ReaderBus, options: &Options) -> Result<(Samples, u32)> {
                 _ => None,
             })
         };
-        let written_ns = coil(&mut board, true)?;
+        let written = coil(&mut board, true);
         // The next card must find the door locked.
-        coil(&mut board, false)?;
+        let arrival = match written.and_then(|ns| coil(&mut board, false).map(|_| ns)) {
+            Ok(ns) => Arrival::At(ns),
+            Err(error) => Arrival::Never(format!("{error:#}; {}", what_happened(&mut appliance)?)),
+        };
         board.forget();
-        Ok(written_ns)
+        Ok(arrival)
     })
+}
+
+/// What the daemon knows of a card that opened nothing.
+fn what_happened(appliance: &mut Appliance) -> Result<String> {
+    appliance.wait_until("the API to answer", ONLINE, |_| true)?;
+    let query = EventsQuery {
+        limit: Some(3),
+        before: Some(u64::MAX),
+        ..EventsQuery::default()
+    };
+    let events = appliance
+        .call(async |client| client.events(&query).await)?
+        .events;
+    let kinds: Vec<_> = events
+        .iter()
+        .map(|row| (row.event.kind, row.event.reason))
+        .collect();
+    let log = appliance.log_text();
+    let tail: Vec<&str> = log.lines().rev().take(5).collect();
+    Ok(format!(
+        "newest events {kinds:?}; newest lines of the log {tail:?}"
+    ))
 }

@@ -22,6 +22,15 @@ const ARRIVAL: Duration = Duration::from_secs(5);
 /// Between two cards: people do not come in step with the polls.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(120));
 
+/// What became of a card.
+#[derive(Debug)]
+pub enum Arrival {
+    /// It arrived, at this time: `CLOCK_MONOTONIC` nanoseconds.
+    At(u64),
+    /// It did not; and why, as far as is known.
+    Never(String),
+}
+
 /// A line with its readers, and nobody yet to drive it.
 #[derive(Debug)]
 pub struct ReaderBus {
@@ -65,8 +74,7 @@ impl ReaderBus {
     }
 
     /// Shows cards at readers chosen anew each time. `arrival` waits for a card where it is to
-    /// arrive and tells when it did; what comes back is how long each took. A card that does not
-    /// arrive in time is counted, and left out.
+    /// arrive; what comes back is how long each took, and how many never arrived.
     ///
     /// # Errors
     /// When a peer fails.
@@ -74,7 +82,7 @@ impl ReaderBus {
         &mut self,
         count: u32,
         card: impl Fn(u32) -> CardBits,
-        mut arrival: impl FnMut(&str, u32, Duration) -> Result<u64>,
+        mut arrival: impl FnMut(&str, u32, Duration) -> Result<Arrival>,
     ) -> Result<(Samples, u32)> {
         let mut spread = Spread::new(0x00D0_0DAD);
         let mut took_ns = Vec::new();
@@ -83,20 +91,19 @@ impl ReaderBus {
             std::thread::sleep(spread.between(PAUSE.0, PAUSE.1));
             let at = spread.below(self.specs.len() as u64) as usize;
             let name = self.specs[at].name.clone();
-            // A reader that has been offline for long takes no more cards.
-            let took = self
-                .readers
-                .show_card(&name, card(number))
-                .and_then(|shown_ns| {
-                    let arrived_ns = arrival(&name, number, ARRIVAL)?;
-                    Ok(arrived_ns.saturating_sub(shown_ns))
-                });
-            match took {
-                Ok(ns) => took_ns.push(ns),
-                Err(error) => {
-                    progress(&format!("card {number} at `{name}` was lost: {error:#}"));
+            let taken = self.readers.show_card(&name, card(number));
+            let arrived = match &taken {
+                Ok(_) => arrival(&name, number, ARRIVAL)?,
+                // A reader that has been offline for long takes no more cards.
+                Err(error) => Arrival::Never(format!("{error:#}")),
+            };
+            match (taken, arrived) {
+                (Ok(shown_ns), Arrival::At(ns)) => took_ns.push(ns.saturating_sub(shown_ns)),
+                (_, Arrival::Never(why)) => {
+                    progress(&format!("card {number} at `{name}` was lost: {why}"));
                     lost += 1;
                 }
+                (Err(error), Arrival::At(_)) => return Err(error),
             }
             if (number + 1) % 100 == 0 {
                 progress(&format!("{} of {count} cards", number + 1));
@@ -130,7 +137,8 @@ impl ReaderBus {
         }
         self.taps(count, &card, |name, number, within| {
             let bits = card(number);
-            panel.wait_until(name, &PanelSaw::Card { bits }, within)
+            let seen = panel.wait_until(name, &PanelSaw::Card { bits }, within);
+            Ok(seen.map_or_else(|error| Arrival::Never(format!("{error:#}")), Arrival::At))
         })
     }
 }
