@@ -2,6 +2,7 @@
 
 pub mod appliance;
 pub mod bench;
+pub mod daemon;
 pub mod fuzz;
 pub mod modbus_board;
 pub mod osdp_bus;
