@@ -206,6 +206,22 @@ fn a_board_that_refuses_to_be_written_is_an_alarm_and_is_tried_again() {
 }
 
 #[test]
+fn a_board_that_does_not_tell_its_inputs_is_an_alarm() {
+    let mut house = House::start(Plan::default());
+    furnish(&house);
+    let refuse = |code| BoardOrder::RefuseReads { unit: 1, code };
+    house.order(refuse(Some(4)));
+    let alarm = house.wait_alarm(AlarmKind::BoardOffline);
+    assert_eq!(alarm.subject, AlarmSubject::Board("cabinet".into()));
+    house.tap(1, card(1));
+    house.assert_granted(1);
+
+    house.order(refuse(None));
+    house.wait_no_alarm(AlarmKind::BoardOffline);
+    house.leave_by_button(1);
+}
+
+#[test]
 fn an_output_left_on_is_released_when_the_board_is_found_again() {
     let mut house = House::start(Plan::default());
     furnish(&house);

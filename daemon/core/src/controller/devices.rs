@@ -94,6 +94,10 @@ pub(super) struct Board {
     alarm_at: Option<Mono>,
     /// Until when a refusal is an alarm.
     refused_until: Option<Mono>,
+    /// It answers, but does not tell its inputs.
+    pub(super) inputs_refused: bool,
+    /// That is an alarm, as some door needs them.
+    inputs_missed: bool,
 }
 
 impl Board {
@@ -104,6 +108,8 @@ impl Board {
             levels: None,
             alarm_at: None,
             refused_until: None,
+            inputs_refused: false,
+            inputs_missed: false,
         }
     }
 
@@ -119,6 +125,8 @@ impl Board {
         self.refused_until = None;
         self.alarm_at = None;
         self.levels = None;
+        self.inputs_refused = false;
+        self.inputs_missed = false;
         if online {
             fx.clear(AlarmKind::BoardOffline, self.subject());
         } else {
@@ -140,6 +148,20 @@ impl Board {
         fx.raise(AlarmKind::BoardOffline, self.subject());
     }
 
+    /// Inputs that are refused are an alarm when some door needs them.
+    pub(super) fn mind_inputs(&mut self, fx: &mut Effects, needed: bool) {
+        let missed = self.online && self.inputs_refused && needed;
+        if missed == self.inputs_missed {
+            return;
+        }
+        self.inputs_missed = missed;
+        if missed {
+            fx.raise(AlarmKind::BoardOffline, self.subject());
+        } else if self.refused_until.is_none() {
+            fx.clear(AlarmKind::BoardOffline, self.subject());
+        }
+    }
+
     pub(super) fn poll_timeout(&self) -> Option<Mono> {
         [self.alarm_at, self.refused_until]
             .into_iter()
@@ -155,7 +177,7 @@ impl Board {
         }
         if self.refused_until.is_some_and(|at| at <= now) {
             self.refused_until = None;
-            if self.online {
+            if self.online && !self.inputs_missed {
                 fx.clear(AlarmKind::BoardOffline, self.subject());
             }
         }

@@ -211,6 +211,7 @@ impl Controller {
         self.set_now(now);
         let id = door.id;
         self.adopt(door);
+        self.mind_inputs();
         self.tell(&Touched::One(id));
     }
 
@@ -220,6 +221,15 @@ impl Controller {
         self.unassign_readers(id);
         if let Some(mut door) = self.doors.remove(&id) {
             door.dissolve(&mut self.fx);
+        }
+        self.mind_inputs();
+    }
+
+    /// Which boards' inputs are needed may have changed, or which are told.
+    fn mind_inputs(&mut self) {
+        for (ix, board) in (0..).map(BoardIx).zip(&mut self.boards) {
+            let needed = self.doors.values().any(|door| door.needs_inputs_of(ix));
+            board.mind_inputs(&mut self.fx, needed);
         }
     }
 
@@ -315,9 +325,21 @@ impl Controller {
             }
             BoardEvent::Inputs(levels) => {
                 board.levels = Some(levels);
+                let was_refused = std::mem::take(&mut board.inputs_refused);
                 for door in self.doors.values_mut() {
                     door.inputs(fx, ix, levels);
                 }
+                if was_refused {
+                    self.mind_inputs();
+                }
+            }
+            BoardEvent::InputsRefused => {
+                board.levels = None;
+                board.inputs_refused = true;
+                for door in self.doors.values_mut() {
+                    door.inputs_lost(ix);
+                }
+                self.mind_inputs();
             }
             BoardEvent::OutputFailed { output } => {
                 board.output_failed(fx);

@@ -35,7 +35,8 @@ pub(super) struct Board {
     debounce: Debounce,
     inputs_at: Mono,
     read_back_at: Mono,
-    inputs_are_refused: bool,
+    /// How often in a row they were, at most [`BUSY_ATTEMPTS_MAX`].
+    inputs_refused: u8,
     read_back_is_refused: bool,
 }
 
@@ -89,7 +90,7 @@ impl Board {
             debounce: Debounce::new(config.debounce),
             inputs_at: Mono(0),
             read_back_at: Mono(0),
-            inputs_are_refused: false,
+            inputs_refused: 0,
             read_back_is_refused: false,
             config,
         }
@@ -171,6 +172,7 @@ impl Board {
             probe_at: now.plus_ms(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
         };
         self.silences = 0;
+        self.inputs_refused = 0;
         self.debounce.reset();
         for number in 1..=self.config.profile.outputs {
             let Some(output) = self.output(number) else {
@@ -490,19 +492,11 @@ impl Board {
         match outcome {
             Outcome::Silence => {}
             Outcome::Exception(code) => {
-                if !self.inputs_are_refused {
-                    log::error!(
-                        "relay board `{}` refuses to have its inputs read with exception {code}; does the profile `{}` fit?",
-                        self.config.name,
-                        self.config.profile.name
-                    );
-                }
-                self.inputs_are_refused = true;
                 self.go_online(now, outbox);
-                self.inputs_at = now.plus_ms(REFUSED_READ_MS);
+                self.inputs_refuse(now, *code, outbox);
             }
             Outcome::Reply(reply) => {
-                self.inputs_are_refused = false;
+                self.inputs_refused = 0;
                 self.go_online(now, outbox);
                 self.take_inputs(reply, outbox);
                 let poll_ms = u64::from(self.config.poll_ms);
@@ -512,6 +506,30 @@ impl Board {
                     started.plus_ms(poll_ms)
                 };
             }
+        }
+    }
+
+    /// A board may be busy for a moment; anything else is told.
+    fn inputs_refuse(&mut self, now: Mono, code: u8, outbox: &mut Outbox) {
+        let was_told = self.inputs_refused == BUSY_ATTEMPTS_MAX;
+        self.inputs_refused = match code {
+            EXCEPTION_BUSY => BUSY_ATTEMPTS_MAX.min(self.inputs_refused + 1),
+            _ => BUSY_ATTEMPTS_MAX,
+        };
+        if self.inputs_refused < BUSY_ATTEMPTS_MAX {
+            self.inputs_at = now.plus_ms(BUSY_WAIT_MS);
+            return;
+        }
+        self.inputs_at = now.plus_ms(REFUSED_READ_MS);
+        if !was_told {
+            log::error!(
+                "relay board `{}` refuses to have its inputs read with exception {code}; does the profile `{}` fit?",
+                self.config.name,
+                self.config.profile.name
+            );
+            // So that the next reading is told, whatever it is.
+            self.debounce.reset();
+            outbox.push(self.config.board, BoardEvent::InputsRefused);
         }
     }
 

@@ -39,8 +39,8 @@ pub const STOP_MS: u64 = 2000;
 const READ_BACK_MS: u64 = 1000;
 /// The same for a board without inputs, whose presence is seen by it.
 const READ_BACK_ALONE_MS: u64 = 250;
-/// How often something is asked for again that a board refuses, in milliseconds.
-const REFUSED_READ_MS: u64 = 10_000;
+/// How often the inputs are asked for again that a board refuses, in milliseconds.
+const REFUSED_READ_MS: u64 = 1000;
 /// How soon an input that has not settled is read again, in milliseconds.
 const UNSETTLED_POLL_MS: u64 = 5;
 /// How soon after the end of a board's pulse an output is switched on again that must stay on, in

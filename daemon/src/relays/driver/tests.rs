@@ -23,6 +23,8 @@ struct Peer {
     is_silent: bool,
     /// The exception it answers writes with.
     refuses: Option<u8>,
+    /// The exception it answers reads of its inputs with.
+    hides: Option<u8>,
     /// Every request it was sent.
     asked: Vec<(Mono, ModbusRequest)>,
     /// Every change of a coil: when, which from 1, on or off.
@@ -37,6 +39,7 @@ impl Peer {
             inputs: 0,
             is_silent: false,
             refuses: None,
+            hides: None,
             asked: Vec::new(),
             changes: Vec::new(),
         }
@@ -66,6 +69,9 @@ impl Peer {
             return Outcome::Silence;
         }
         if let Some(code) = self.refuses.filter(|_| request.is_write()) {
+            return Outcome::Exception(code);
+        }
+        if let (Some(code), ModbusRequest::ReadDiscreteInputs { .. }) = (self.hides, request) {
             return Outcome::Exception(code);
         }
         let coils = (0..64).zip(&self.coils);
@@ -542,6 +548,31 @@ fn inputs_are_told_once_they_have_settled() {
     line.peers[0].inputs = 1;
     line.run_ms(100);
     assert_eq!(line.told(), ["0 Inputs(1)"]);
+}
+
+#[test]
+fn inputs_that_are_refused_are_told_and_asked_for_again() {
+    let mut line = Line::online("generic-coil");
+    line.peers[0].hides = Some(4);
+    line.run_ms(5000);
+    assert_eq!(line.told(), ["0 InputsRefused"]);
+    line.peers[0].hides = None;
+    line.run_ms(REFUSED_READ_MS + 100);
+    assert_eq!(
+        line.told(),
+        ["0 Inputs(0)"],
+        "told again though nothing changed"
+    );
+
+    // Busy for a moment is not refusing, busy for long is.
+    line.peers[0].hides = Some(6);
+    line.run_ms(30);
+    line.peers[0].hides = None;
+    line.run_ms(100);
+    assert_eq!(line.told(), [] as [&str; 0]);
+    line.peers[0].hides = Some(6);
+    line.run_ms(1000);
+    assert_eq!(line.told(), ["0 InputsRefused"]);
 }
 
 #[test]

@@ -183,17 +183,28 @@ impl DoorMachine {
     }
 
     pub(super) fn board_offline(&mut self, fx: &mut Effects, board: BoardIx) {
+        self.inputs_lost(board);
+        if self.relay_at(board).is_some() {
+            self.relay_online = false;
+            self.retry_at = None;
+            self.show_steady(fx);
+        }
+    }
+
+    /// A board does not tell its inputs any more.
+    pub(super) fn inputs_lost(&mut self, board: BoardIx) {
         if self.wiring.contact.is_some_and(|at| at.board == board) {
             self.contact_lost();
         }
         if self.wiring.rex.is_some_and(|at| at.board == board) {
             self.rex = false;
         }
-        if self.relay_at(board).is_some() {
-            self.relay_online = false;
-            self.retry_at = None;
-            self.show_steady(fx);
-        }
+    }
+
+    /// Whether it needs the inputs of a board.
+    pub(super) fn needs_inputs_of(&self, board: BoardIx) -> bool {
+        let mut inputs = [self.wiring.contact, self.wiring.rex].into_iter().flatten();
+        inputs.any(|at| at.board == board)
     }
 
     /// The levels of a board's inputs. Exit comes before the contact, so that a door opened by

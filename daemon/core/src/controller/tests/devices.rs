@@ -137,6 +137,32 @@ fn a_board_restarted_is_driven_again() {
 }
 
 #[test]
+fn inputs_that_a_board_does_not_tell_are_an_alarm() {
+    check(
+        "0 running
+         1000 board hides inputs
+         > alarm BoardOffline Present
+         > record AlarmRaised BoardOffline board b
+         2000 card 1-in 100
+         > record Granted granted door 1 at 1-in Entry user 1 credential 1 key 1
+         > relay 1 pulse 5000
+         > 1-in shows Granted
+         > 1-out shows Unlocked
+         3000 board refuses 1
+         > 1-in shows OutOfOrder
+         > 1-out shows OutOfOrder
+         > 4000 relay 1 pulse 3000
+         > 4000 1-in shows Unlocked
+         > 4000 1-out shows Unlocked
+         > 7000 1-in shows Locked
+         > 7000 1-out shows Locked
+         9000 board inputs
+         > alarm BoardOffline Gone
+         > record AlarmCleared BoardOffline board b",
+    );
+}
+
+#[test]
 fn a_refused_output_is_tried_again() {
     check(
         "0 running

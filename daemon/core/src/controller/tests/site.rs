@@ -225,6 +225,7 @@ impl Site {
             ["online"] => BoardEvent::Online,
             ["offline"] => BoardEvent::Offline,
             ["inputs"] => BoardEvent::Inputs(self.levels()),
+            ["hides", "inputs"] => BoardEvent::InputsRefused,
             ["refuses", output] => BoardEvent::OutputFailed {
                 output: output.parse().unwrap(),
             },
