@@ -116,11 +116,9 @@ fn a_lost_daemon_is_found_again_with_what_happened_meanwhile() {
     let terminal = Terminal::attach(&daemon);
     terminal.wait_for("Lab");
     daemon.stop();
-    let picture = terminal.wait_for("NOT CONNECTED since");
-    assert!(
-        picture.contains("is the daemon running?") || picture.contains("stopping"),
-        "{picture}"
-    );
+    terminal.wait_for("NOT CONNECTED since");
+    // The first reason may be a call cut off in its middle; the attempts that follow say this.
+    terminal.wait_for("is the daemon running?");
     daemon.run();
     let picture = terminal.wait_for("● connected");
     assert!(picture.contains("stopped in order"), "{picture}");
