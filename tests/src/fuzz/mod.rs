@@ -66,6 +66,20 @@ mod tests {
         }
     }
 
+    /// A seed that is refused at its first byte teaches the fuzzer nothing.
+    #[test]
+    fn the_seed_of_a_whole_table_is_a_change_that_is_accepted() {
+        let seeds = seeds("api_bodies").unwrap();
+        let (_, whole) = seeds
+            .iter()
+            .find(|(path, _)| path.ends_with("whole_table"))
+            .unwrap();
+        let changes: doorward_api::Changes = serde_json::from_slice(whole).unwrap();
+        let empty = doorward_core::view::MapView::default();
+        let valid = doorward_core::model::validate_changes(&empty, &changes.changes);
+        assert_eq!(valid.unwrap().rows().len(), changes.changes.len());
+    }
+
     /// Cuts and changes of the seeds reach what the seeds themselves do not.
     #[test]
     fn damaged_seeds_keep_the_laws() {
