@@ -25,6 +25,9 @@ pub(crate) const SOON: Duration = Duration::from_secs(30);
 /// What must not happen is waited for this long.
 pub(crate) const NEVER: Duration = Duration::from_millis(400);
 
+/// After this long nobody believes any more that a reader has still got the card.
+const AGAIN: Duration = Duration::from_secs(3);
+
 const LOOK: Duration = Duration::from_millis(10);
 pub(crate) const BAUD: u32 = 115_200;
 pub(crate) const RED: u8 = 1;
@@ -352,31 +355,32 @@ impl House {
         });
     }
 
-    /// The next decision. A card that was in a reader while its connection broke is gone, and is
-    /// shown again as anybody would; what happens there is tested where readers are unplugged.
+    /// The next decision. A card may be lost in a reader whose connection broke, and is then shown
+    /// again as anybody would; what happens there is tested where readers are unplugged.
     fn next_decision(&mut self, door: usize) -> EventRow {
         let name = format!("reader-{}", door - 1);
         let mut is_lost = false;
         loop {
-            let row = self.next_event("a decision", |row| {
+            let within = if is_lost { AGAIN } else { SOON };
+            let row = self.try_event(within, |row| {
                 matches!(
                     row.event.kind,
-                    EventKind::Granted
-                        | EventKind::Denied
-                        | EventKind::ReaderOffline
-                        | EventKind::ReaderOnline
+                    EventKind::Granted | EventKind::Denied | EventKind::ReaderOffline
                 )
             });
-            let is_here = row.event.reader.as_deref() == Some(name.as_str());
-            match row.event.kind {
-                EventKind::ReaderOffline => is_lost |= is_here && row.seq > self.tapped_after,
-                EventKind::ReaderOnline if is_here && is_lost => {
+            match row {
+                Ok(row) if row.event.kind != EventKind::ReaderOffline => return row,
+                Ok(row) => {
+                    let is_here = row.event.reader.as_deref() == Some(name.as_str());
+                    is_lost |= is_here && row.seq > self.tapped_after;
+                }
+                Err(_) if is_lost => {
                     is_lost = false;
+                    self.wait_wired();
                     let (at, bits) = self.shown.unwrap();
                     self.tap(at, bits);
                 }
-                EventKind::ReaderOnline => {}
-                _ => return row,
+                Err(passed) => panic!("waited {SOON:?} for a decision; seen instead: {passed:#?}"),
             }
         }
     }
@@ -387,6 +391,17 @@ impl House {
         what: &str,
         wanted: impl Fn(&EventRow) -> bool,
     ) -> EventRow {
+        self.try_event(SOON, wanted).unwrap_or_else(|passed| {
+            panic!("waited {SOON:?} for {what}; seen instead: {passed:#?}")
+        })
+    }
+
+    /// The same, or else what came instead.
+    fn try_event(
+        &mut self,
+        within: Duration,
+        wanted: impl Fn(&EventRow) -> bool,
+    ) -> Result<EventRow, Vec<EventRow>> {
         let after = Some(self.seen);
         let mut passed = Vec::new();
         let found = self.daemon().call(async |client| {
@@ -400,14 +415,14 @@ impl House {
                 }
                 None
             };
-            tokio::time::timeout(SOON, search).await
+            tokio::time::timeout(within, search).await
         });
         match found {
             Ok(Some(row)) => {
                 self.seen = row.seq;
-                row
+                Ok(row)
             }
-            _ => panic!("waited {SOON:?} for {what}; seen instead: {passed:#?}"),
+            _ => Err(passed),
         }
     }
 

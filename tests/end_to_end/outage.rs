@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use doorward_api::ClientError;
 use doorward_core::alarm::AlarmKind;
 use doorward_core::event::EventKind;
 use doorward_core::model::UserState;
@@ -125,8 +126,13 @@ fn a_full_disk_keeps_nobody_out_and_loses_nothing() {
         };
         client.apply(&changes, None).await
     });
-    let refused = refused.unwrap_err().to_string();
-    assert!(!refused.is_empty());
+    match refused {
+        Err(ClientError::Problem(problem)) => {
+            assert!(matches!(problem.status, 503 | 507), "{problem:?}");
+            assert!(!problem.detail.is_empty(), "says what is wrong");
+        }
+        other => panic!("a change on a full disk was not refused: {other:?}"),
+    }
     house.tap(1, card(1));
     house.wait_pulse(1);
     taps += 1;
