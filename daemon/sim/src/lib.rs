@@ -2,7 +2,7 @@
 //!
 //! [`Site`] is one whole site for the demo: four doors with an OSDP reader on each side, on
 //! pseudo-terminals, a Modbus TCP relay board, and two hundred people who come and go by a plan.
-//! The daemon cannot tell it from a real one. [`line`] is the wire alone, for tests and benches.
+//! The daemon cannot tell it from a real one. [`mod@line`] is the wire alone, for tests and benches.
 //!
 //! **Architecture invariant.** Who comes when ([`Site`]'s plan), and what bodies do at doors, is
 //! computed without I/O from a seed and the time; only the shells around it touch ports and clocks.

@@ -253,7 +253,7 @@ impl Site {
         Ok(())
     }
 
-    /// What has happened so far; at most [`NAP_MS`] old.
+    /// What has happened so far; at most `NAP_MS` old.
     #[must_use]
     pub fn stats(&self) -> SiteStats {
         *self

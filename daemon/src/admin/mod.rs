@@ -1,8 +1,8 @@
 //! The local API: HTTP/1.1 and JSON on a Unix socket.
 //!
 //! A request comes in at [`serve()`](serve::serve), is bound to its caller by the credentials of
-//! the socket ([`caller`]), is read with bounds ([`body`], [`query`], [`limits`]), and is answered
-//! by one of [`routes`]; whatever is refused is refused as problem details ([`refused`]). Every
+//! the socket (`caller`), is read with bounds (`body`, `query`, [`limits`]), and is answered
+//! by one of `routes`; whatever is refused is refused as problem details (`refused`). Every
 //! change of the table goes through [`crate::change`].
 
 mod body;

@@ -1,6 +1,6 @@
 //! `doorward demo`: a virtual site, the very same daemon on it, and the console attached.
 //!
-//! The daemon runs from its library in a child of this process ([`child`]). Everything lies in one
+//! The daemon runs from its library in a child of this process (`child`). Everything lies in one
 //! temporary folder. Whoever of the two processes ends last removes it: however the demo ends,
 //! nothing stays behind.
 
