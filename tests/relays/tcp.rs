@@ -114,6 +114,8 @@ fn a_board_that_refuses_to_be_read_can_be_driven() -> Result<()> {
         code: Some(1),
     })?;
     let mut site = Site::online(tcp_line(port, vec![board(0, GENERIC)]))?;
+    // Told once, and no hindrance.
+    site.wait_for("InputsRefused")?;
     site.send(1, RelayCommand::Pulse { ms: 100 })?;
     wait_level(&mut boards, 1, 1, true)?;
     wait_level(&mut boards, 1, 1, false)?;
