@@ -74,8 +74,9 @@ fn a_reader_that_restarts_unseen_is_back_at_once() {
     let mut bus = Bus::secure(2, Baud::B115200, 4);
     bus.run_while(2_000_000, |bus| !bus.all_online());
     bus.replug(0);
-    bus.run_for(50_000);
-    bus.run_while(300_000, |bus| !bus.all_online());
+    // Its answer to a command on the way is waited for at least that long.
+    bus.run_while(300_000, Bus::all_online);
+    bus.run_while(100_000, |bus| !bus.all_online());
     let lost = LinkEvent::Offline(OfflineReason::SecureChannelLost);
     let sequence = LinkEvent::Offline(OfflineReason::SequenceLost);
     assert!(

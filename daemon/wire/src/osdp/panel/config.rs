@@ -23,14 +23,19 @@ pub struct BusConfig {
     pub mark: Mark,
 }
 
-/// Whether a byte of 0xFF goes in front of each frame. It costs its time on the line twice for each
-/// exchange, since PDs answer in kind; some transceivers need it to have the line driven in time.
+/// Whether a byte of 0xFF goes in front of each frame.
+///
+/// It costs its time on the line twice for each exchange, since PDs answer in kind. It is worth it:
+/// some transceivers need it to have the line driven in time, and some PDs look for a frame's first
+/// byte inside the replies of their neighbours (libosdp up to 3.2.9 does). Where such a reply ends in
+/// 0x53, they take the command after it for its header and are deaf for 200 ms, all at once. With a
+/// mark in front of the command that header has an impossible length, and is dropped at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Mark {
     /// None.
-    #[default]
     Omit,
     /// One byte.
+    #[default]
     Send,
 }
 
@@ -70,14 +75,14 @@ impl Security {
 }
 
 impl BusConfig {
-    /// A bus with the standard's rest between frames, without marks and without PDs.
+    /// A bus with the standard's rest between frames, with marks and without PDs.
     #[must_use]
     pub const fn new(baud: Baud) -> Self {
         Self {
             baud,
             readers: Vec::new(),
             idle_bytes: 2,
-            mark: Mark::Omit,
+            mark: Mark::Send,
         }
     }
 

@@ -153,6 +153,9 @@ impl Link {
                     }
                 }
                 self.candidate = None;
+                if self.is_resuming {
+                    self.go_online(events);
+                }
             }
         }
     }

@@ -95,6 +95,8 @@ pub(crate) struct Link {
     pub(super) probes: u32,
     /// The PD was heard outside its turn: its answers take longer than the probe waits.
     pub(super) is_heard_late: bool,
+    /// The PD was online until it left its session: who it is need not be asked again.
+    pub(super) is_resuming: bool,
     pub(super) handshake_failures: u32,
     pub(super) failure_told: Option<SecureChannelFailure>,
     pub(super) refusal_told_at: Option<Mono>,
@@ -130,6 +132,7 @@ impl Link {
             absent_since: now,
             probes: 0,
             is_heard_late: false,
+            is_resuming: false,
             handshake_failures: 0,
             failure_told: None,
             refusal_told_at: None,
@@ -353,6 +356,7 @@ impl Link {
         self.stage = Stage::Online;
         self.told = Told::Online;
         self.failure_told = None;
+        self.is_resuming = false;
         self.handshake_failures = 0;
         let has_inputs = self
             .capabilities

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::event::{BusEvent, CommandOutcome, LinkEvent, OfflineReason, SecureChannelFailure};
+use super::handshake::KeyKind;
 use super::link::{Link, Purpose, Stage, Told};
 use crate::osdp::frame::Sequence;
 use crate::osdp::time::Mono;
@@ -121,7 +122,16 @@ impl Link {
         if !is_restart {
             self.drop_queue(events);
         }
-        self.stage = Stage::Absent;
+        // At once after a working link; a PD that falls from one restart into the next has to wait.
+        let is_relapse = self.told == Told::Offline;
+        // A PD that has just said that it left the session is there, and known: the handshake is all
+        // that is missing, and a card that waits in it comes the sooner.
+        self.is_resuming = reason == OfflineReason::SecureChannelLost && self.told == Told::Online;
+        self.stage = if self.is_resuming {
+            Stage::Challenge(KeyKind::Own)
+        } else {
+            Stage::Absent
+        };
         self.session = None;
         self.sequence = Sequence::START;
         self.attempts = 0;
@@ -129,8 +139,6 @@ impl Link {
         self.probes = 0;
         self.busy_since = None;
         self.absent_since = now;
-        // At once after a working link; a PD that falls from one restart into the next has to wait.
-        let is_relapse = self.told == Told::Offline;
         self.not_before = now.plus_us(if is_relapse {
             *PROBE_PAUSE_US.start()
         } else {
@@ -154,6 +162,7 @@ impl Link {
         self.exchange = None;
         self.drop_queue(events);
         self.stage = Stage::Absent;
+        self.is_resuming = false;
         self.session = None;
         self.sequence = Sequence::START;
         self.not_before = now.plus_us(doubled(&HANDSHAKE_PAUSE_US, self.handshake_failures));
