@@ -183,6 +183,10 @@ fn buses(config: &SiteConfig, wrong: &mut Vec<String>) -> Vec<(BusConfig, Vec<Bu
             continue;
         };
         let mut panel = BusConfig::new(baud);
+        // A UART hands over the end of a reply three to four characters after it (its receive
+        // time-out), a USB adapter a millisecond after; and the mark is one more character at rest. A
+        // timer for the standard's two would only add a wake-up to every exchange.
+        panel.idle_bytes = 0;
         for reader in &bus.readers {
             let security = match &reader.security {
                 ReaderSecurity::Clear => Some(Security::Clear),
