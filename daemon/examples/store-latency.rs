@@ -160,5 +160,6 @@ fn user(id: u32) -> User {
         department: "Ward 7".to_owned(),
         state: UserState::Active,
         extended_unlock: false,
+        ..User::default()
     }
 }

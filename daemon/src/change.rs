@@ -251,8 +251,10 @@ fn set_id(record: &mut Record, id: u32) {
         Record::Credential(credential) => credential.id = id.into(),
         Record::Key(key) => key.id = id.into(),
         Record::Schedule(schedule) => schedule.id = id.into(),
-        // A grant is named by its user and its key.
-        Record::Grant(_) => {}
+        Record::DoorGroup(group) => group.id = id.into(),
+        Record::Company(company) => company.id = id.into(),
+        // Named by what they join.
+        Record::Grant(_) | Record::Share(_) => {}
     }
 }
 

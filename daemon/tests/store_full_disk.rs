@@ -104,6 +104,7 @@ impl Bench {
                 id: PlaceId(id),
                 name: "Ward".to_owned(),
                 parent: None,
+                ..Place::default()
             }))
         };
         let changes: Vec<_> = ids.map(place).collect();

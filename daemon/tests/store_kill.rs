@@ -181,6 +181,7 @@ async fn change_for_ever(store: &Store) {
                 id: PlaceId(id),
                 name: format!("Place {id}"),
                 parent: None,
+                ..Place::default()
             }))
         };
         let ids = places_at(expected) + 1..=places_at(expected + 1);

@@ -25,6 +25,7 @@ pub(crate) fn furnish(house: &House) {
             id: PlaceId(1),
             name: "House".to_owned(),
             parent: None,
+            ..Place::default()
         }),
         Record::Schedule(schedule(ALWAYS, &Weekday::ALL)),
         Record::Schedule(schedule(ANOTHER_DAY, &[day_after(3)])),
@@ -94,6 +95,7 @@ pub(crate) fn key(id: KeyId, schedule: ScheduleId, doors: Vec<DoorId>) -> Key {
         window: None,
         blocked: None,
         flags: KeyFlags::default(),
+        ..Key::default()
     }
 }
 
@@ -106,6 +108,7 @@ pub(crate) fn user(id: u32, state: UserState) -> Record {
         department: String::new(),
         state,
         extended_unlock: false,
+        ..User::default()
     })
 }
 

@@ -165,6 +165,7 @@ impl Appliance {
             id: PlaceId(1),
             name: "House".to_owned(),
             parent: None,
+            ..Place::default()
         })];
         let names = wiring.readers.iter().map(|reader| reader.name.clone());
         records.extend(
@@ -182,6 +183,7 @@ impl Appliance {
             window: None,
             blocked: None,
             flags: KeyFlags::default(),
+            ..Key::default()
         }));
         self.put(records)?;
         for first in (1..=users).step_by(USERS_PER_CHANGE as usize) {
@@ -251,6 +253,7 @@ fn holder(id: u32) -> [Record; 3] {
         department: String::new(),
         state: UserState::Active,
         extended_unlock: false,
+        ..User::default()
     };
     let format = "H10301".parse();
     let credential = Credential {

@@ -1,8 +1,12 @@
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use doorward_core::controller::DoorStatus;
-use doorward_core::ids::{CredentialId, DoorId, KeyId, PlaceId, ScheduleId, UserId};
-use doorward_core::model::{Credential, Door, Key, Kind, Place, Record, RecordRef, Schedule, User};
+use doorward_core::ids::{
+    CompanyId, CredentialId, DoorGroupId, DoorId, KeyId, PlaceId, ScheduleId, UserId,
+};
+use doorward_core::model::{
+    Company, Credential, Door, DoorGroup, Key, Kind, Place, Record, RecordRef, Schedule, User,
+};
 
 /// A kind of record with a collection of its own under `/v1`.
 ///
@@ -62,6 +66,8 @@ resource!(User, UserId, "users");
 resource!(Credential, CredentialId, "credentials");
 resource!(Key, KeyId, "keys");
 resource!(Schedule, ScheduleId, "schedules");
+resource!(DoorGroup, DoorGroupId, "door_groups");
+resource!(Company, CompanyId, "companies");
 
 /// A door with its live state beside its settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

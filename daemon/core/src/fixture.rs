@@ -51,6 +51,7 @@ pub(crate) fn place() -> Place {
         id: PlaceId(1),
         name: "Site".to_owned(),
         parent: None,
+        ..Place::default()
     }
 }
 
@@ -97,6 +98,7 @@ pub(crate) fn user(id: u32) -> User {
         department: String::new(),
         state: UserState::Active,
         extended_unlock: false,
+        ..User::default()
     }
 }
 
@@ -122,6 +124,7 @@ pub(crate) fn key(id: u32, doors: &[u32]) -> Key {
         window: None,
         blocked: None,
         flags: KeyFlags::default(),
+        ..Key::default()
     }
 }
 

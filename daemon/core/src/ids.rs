@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $word:literal) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(
+            Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+        )]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         #[serde(transparent)]
         pub struct $name(pub u32);
@@ -63,6 +65,14 @@ id!(
 id!(
     /// Weekly intervals in a time zone.
     ScheduleId, "schedule"
+);
+id!(
+    /// A named set of doors.
+    DoorGroupId, "group"
+);
+id!(
+    /// A tenant.
+    CompanyId, "company"
 );
 
 /// A reader's place in the wiring, in the order of `site.toml`. Valid while the daemon runs.

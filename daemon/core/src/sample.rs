@@ -78,6 +78,7 @@ impl Sample {
             id: PlaceId(1),
             name: "Site".to_owned(),
             parent: None,
+            ..Place::default()
         }));
         place
             .chain((1..=SCHEDULES).map(|id| Record::Schedule(schedule(id))))
@@ -151,6 +152,7 @@ impl Sample {
                 until: None,
             }),
             flags: KeyFlags::default(),
+            ..Key::default()
         }
     }
 
@@ -182,6 +184,7 @@ impl Sample {
                 _ => UserState::Active,
             },
             extended_unlock: random.below(50) == 0,
+            ..User::default()
         });
         let credential = Record::Credential(Credential {
             id: CredentialId(id),

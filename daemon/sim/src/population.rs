@@ -118,11 +118,13 @@ fn structure(today: Wall) -> Vec<Change> {
         window: None,
         blocked: None,
         flags: KeyFlags::default(),
+        ..Key::default()
     };
     let mut records = vec![Record::Place(Place {
         id: PLACE,
         name: "Demo site".to_owned(),
         parent: None,
+        ..Place::default()
     })];
     records.extend((0..DOORS).map(|door| Record::Door(layout::record(door, PLACE))));
     let weekdays = &Weekday::ALL[..5];
@@ -192,6 +194,7 @@ fn records(random: &mut Random, id: u32, role: Role, card: CardNumber, today: Wa
         department: department(role).to_owned(),
         state: UserState::Active,
         extended_unlock: random.percent(3),
+        ..User::default()
     };
     let mut credential = Credential {
         id: CredentialId(id),

@@ -247,7 +247,7 @@ mod tests {
         check::<User>(
             r#"{"id":1,"first_name":"A","last_nam":"B","shoe":7}"#,
             &[
-                "last_nam: unknown field; allowed are `department`, `email`, `extended_unlock`, `first_name`",
+                "last_nam: unknown field; allowed are `company`, `department`, `email`, `extended_unlock`, `first_name`",
                 "shoe: unknown field",
             ],
         );

@@ -4,9 +4,10 @@
 use std::ops::ControlFlow;
 use std::sync::PoisonError;
 
-use doorward_core::ids::{CredentialId, DoorId, KeyId, ScheduleId, UserId};
+use doorward_core::ids::{CompanyId, CredentialId, DoorId, KeyId, PlaceId, ScheduleId, UserId};
 use doorward_core::model::{
     Credential, Door, Interval, Key, Kind, Record, RecordRef, Schedule, TableLookup, User,
+    key_opens,
 };
 use doorward_core::schedule::CompiledSchedule;
 use doorward_core::time::Wall;
@@ -99,10 +100,12 @@ impl AccessView for TableView {
     }
 
     fn key(&self, key: KeyId, door: DoorId) -> Result<Option<KeyFacts<ScheduleId>>, Unreadable> {
-        let key = self.fact::<Key>(key)?;
-        Ok(key.map(|key| KeyFacts {
+        let Some(key) = self.fact::<Key>(key)? else {
+            return Ok(None);
+        };
+        Ok(Some(KeyFacts {
             id: key.id,
-            opens_door: key.doors.contains(&door),
+            opens_door: key_opens(self, &key, door)?,
             block: match &key.blocked {
                 None => BlockFacts::None,
                 Some(block) => block
@@ -176,6 +179,18 @@ impl TableLookup for TableView {
 
     fn holders_of(&self, key: KeyId) -> Result<Vec<UserId>, Unreadable> {
         self.users_of_key(key, None, usize::MAX).map_err(unreadable)
+    }
+
+    fn users_of_place(&self, place: PlaceId, limit: usize) -> Result<Vec<UserId>, Unreadable> {
+        Self::users_of_place(self, place, None, limit).map_err(unreadable)
+    }
+
+    fn users_of_company(
+        &self,
+        company: CompanyId,
+        limit: usize,
+    ) -> Result<Vec<UserId>, Unreadable> {
+        Self::users_of_company(self, company, None, limit).map_err(unreadable)
     }
 
     fn user_by_email(&self, folded: &str) -> Result<Option<UserId>, Unreadable> {

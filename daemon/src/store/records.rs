@@ -1,6 +1,8 @@
 //! Records of each kind, to and from what is stored.
 
-use doorward_core::model::{Credential, Door, Grant, Key, Kind, Place, Record, Schedule, User};
+use doorward_core::model::{
+    Company, Credential, Door, DoorGroup, Grant, Key, Kind, Place, Record, Schedule, Share, User,
+};
 use rmpv::Value;
 use serde::Deserialize;
 
@@ -17,6 +19,9 @@ macro_rules! for_kind {
             Kind::Key => { type $with = Key; Ok(Record::Key($($use)*)) }
             Kind::Grant => { type $with = Grant; Ok(Record::Grant($($use)*)) }
             Kind::Schedule => { type $with = Schedule; Ok(Record::Schedule($($use)*)) }
+            Kind::DoorGroup => { type $with = DoorGroup; Ok(Record::DoorGroup($($use)*)) }
+            Kind::Share => { type $with = Share; Ok(Record::Share($($use)*)) }
+            Kind::Company => { type $with = Company; Ok(Record::Company($($use)*)) }
         }
     };
 }
@@ -50,5 +55,8 @@ pub(super) fn encode(record: &Record, old: Option<&[u8]>) -> Result<Vec<u8>, Dec
         Record::Key(record) => over(record, old),
         Record::Grant(record) => over(record, old),
         Record::Schedule(record) => over(record, old),
+        Record::DoorGroup(record) => over(record, old),
+        Record::Share(record) => over(record, old),
+        Record::Company(record) => over(record, old),
     }
 }

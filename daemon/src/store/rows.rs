@@ -1,7 +1,9 @@
 //! The keys of the table's tree: a byte for the kind of row, then big-endian ids, so that rows of
 //! a kind lie together in the order of their ids.
 
-use doorward_core::ids::{CredentialId, DoorId, KeyId, PlaceId, ScheduleId, UserId};
+use doorward_core::ids::{
+    CompanyId, CredentialId, DoorGroupId, DoorId, KeyId, PlaceId, ScheduleId, UserId,
+};
 use doorward_core::model::{Kind, Record, RecordRef, email_folded};
 use doorward_core::view::CardIdentity;
 
@@ -24,7 +26,7 @@ pub(super) const REVISION: &[u8] = &[META, b'r'];
 pub(super) const SCHEMA: &[u8] = &[META, b's'];
 
 /// All kinds, in the order of their bytes.
-pub(super) const KINDS: [Kind; 7] = [
+pub(super) const KINDS: [Kind; 10] = [
     Kind::Place,
     Kind::Door,
     Kind::User,
@@ -32,6 +34,9 @@ pub(super) const KINDS: [Kind; 7] = [
     Kind::Key,
     Kind::Grant,
     Kind::Schedule,
+    Kind::DoorGroup,
+    Kind::Share,
+    Kind::Company,
 ];
 
 /// The byte that stands for a kind. Never changes.
@@ -44,6 +49,9 @@ const fn kind_byte(kind: Kind) -> u8 {
         Kind::Key => 5,
         Kind::Grant => 6,
         Kind::Schedule => 7,
+        Kind::DoorGroup => 8,
+        Kind::Share => 9,
+        Kind::Company => 10,
     }
 }
 
@@ -66,7 +74,12 @@ pub(super) fn record(reference: RecordRef) -> Vec<u8> {
         | RecordRef::User(UserId(id))
         | RecordRef::Credential(CredentialId(id))
         | RecordRef::Key(KeyId(id))
-        | RecordRef::Schedule(ScheduleId(id)) => join(&[&kind, &id.to_be_bytes()]),
+        | RecordRef::Schedule(ScheduleId(id))
+        | RecordRef::DoorGroup(DoorGroupId(id))
+        | RecordRef::Company(CompanyId(id)) => join(&[&kind, &id.to_be_bytes()]),
+        RecordRef::Share { door, place } => {
+            join(&[&kind, &door.0.to_be_bytes(), &place.0.to_be_bytes()])
+        }
         RecordRef::Grant { user, key } => {
             join(&[&kind, &user.0.to_be_bytes(), &key.0.to_be_bytes()])
         }
@@ -78,6 +91,11 @@ pub(super) fn grants_of(user: UserId) -> Vec<u8> {
     join(&[&records(Kind::Grant), &user.0.to_be_bytes()])
 }
 
+/// What the rows of all shares of a door begin with.
+pub(super) fn shares_of(door: DoorId) -> Vec<u8> {
+    join(&[&records(Kind::Share), &door.0.to_be_bytes()])
+}
+
 /// The record's own number, where its kind has numbers.
 pub(super) const fn number(reference: RecordRef) -> Option<u32> {
     match reference {
@@ -86,8 +104,10 @@ pub(super) const fn number(reference: RecordRef) -> Option<u32> {
         | RecordRef::User(UserId(id))
         | RecordRef::Credential(CredentialId(id))
         | RecordRef::Key(KeyId(id))
-        | RecordRef::Schedule(ScheduleId(id)) => Some(id),
-        RecordRef::Grant { .. } => None,
+        | RecordRef::Schedule(ScheduleId(id))
+        | RecordRef::DoorGroup(DoorGroupId(id))
+        | RecordRef::Company(CompanyId(id)) => Some(id),
+        RecordRef::Grant { .. } | RecordRef::Share { .. } => None,
     }
 }
 
@@ -113,6 +133,20 @@ pub(super) enum Index<'a> {
     DoorsByPlace(PlaceId),
     /// Places by the place they are part of.
     PlacesByParent(PlaceId),
+    /// Users by the place they belong to.
+    UsersByPlace(PlaceId),
+    /// Users by the company they belong to.
+    UsersByCompany(CompanyId),
+    /// Keys by a group they have.
+    KeysByGroup(DoorGroupId),
+    /// Groups by a door they have.
+    GroupsByDoor(DoorId),
+    /// Doors by a place they are shared to.
+    DoorsBySharedPlace(PlaceId),
+    /// Groups by their place.
+    GroupsByPlace(PlaceId),
+    /// Companies by their place.
+    CompaniesByPlace(PlaceId),
 }
 
 impl Index<'_> {
@@ -134,6 +168,13 @@ impl Index<'_> {
             }
             Self::DoorsByPlace(PlaceId(id)) => of(8, id),
             Self::PlacesByParent(PlaceId(id)) => of(9, id),
+            Self::UsersByPlace(PlaceId(id)) => of(10, id),
+            Self::UsersByCompany(CompanyId(id)) => of(11, id),
+            Self::KeysByGroup(DoorGroupId(id)) => of(12, id),
+            Self::GroupsByDoor(DoorId(id)) => of(13, id),
+            Self::DoorsBySharedPlace(PlaceId(id)) => of(14, id),
+            Self::GroupsByPlace(PlaceId(id)) => of(15, id),
+            Self::CompaniesByPlace(PlaceId(id)) => of(16, id),
         }
     }
 
@@ -160,12 +201,13 @@ pub(super) fn index_rows(record: &Record) -> Vec<Vec<u8>> {
             .into_iter()
             .collect(),
         Record::Door(door) => vec![Index::DoorsByPlace(door.place).row(door.id.0)],
-        Record::User(user) => user
-            .email
-            .as_ref()
-            .map(|email| Index::UsersByEmail(email).row(user.id.0))
-            .into_iter()
-            .collect(),
+        Record::User(user) => {
+            let email = user.email.as_deref().map(Index::UsersByEmail);
+            let place = user.place.map(Index::UsersByPlace);
+            let company = user.company.map(Index::UsersByCompany);
+            let indexes = [email, place, company].into_iter().flatten();
+            indexes.map(|index| index.row(user.id.0)).collect()
+        }
         Record::Credential(credential) => {
             let id = credential.id.0;
             let identity = identity(&credential.data.identity());
@@ -185,6 +227,11 @@ pub(super) fn index_rows(record: &Record) -> Vec<Vec<u8>> {
                     .map(|door| Index::KeysByDoor(*door).row(key.id.0)),
             );
             rows.extend(
+                key.groups
+                    .iter()
+                    .map(|group| Index::KeysByGroup(*group).row(key.id.0)),
+            );
+            rows.extend(
                 key.schedule
                     .map(|schedule| Index::KeysBySchedule(schedule).row(key.id.0)),
             );
@@ -192,6 +239,17 @@ pub(super) fn index_rows(record: &Record) -> Vec<Vec<u8>> {
         }
         Record::Grant(grant) => vec![Index::UsersByKey(grant.key).row(grant.user.0)],
         Record::Schedule(_) => Vec::new(),
+        Record::DoorGroup(group) => {
+            let id = group.id.0;
+            let mut rows = vec![Index::GroupsByPlace(group.place).row(id)];
+            let doors = group.doors.iter();
+            rows.extend(doors.map(|door| Index::GroupsByDoor(*door).row(id)));
+            rows
+        }
+        Record::Share(share) => vec![Index::DoorsBySharedPlace(share.place).row(share.door.0)],
+        Record::Company(company) => {
+            vec![Index::CompaniesByPlace(company.place).row(company.id.0)]
+        }
     }
 }
 

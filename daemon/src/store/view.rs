@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use doorward_core::ids::{CredentialId, DoorId, KeyId, PlaceId, ScheduleId, UserId};
+use doorward_core::ids::{
+    CompanyId, CredentialId, DoorGroupId, DoorId, KeyId, PlaceId, ScheduleId, UserId,
+};
 use doorward_core::model::{
-    Credential, Door, Grant, Key, Kind, Place, Record, RecordRef, Schedule, User,
+    Company, Credential, Door, DoorGroup, Grant, Key, Kind, Place, Record, RecordRef, Schedule,
+    Share, User,
 };
 use doorward_core::view::CardIdentity;
 use sled::{IVec, Tree};
@@ -66,6 +69,9 @@ table_record! {
     Key, KeyId, |id| RecordRef::Key(id);
     Grant, (UserId, KeyId), |(user, key)| RecordRef::Grant { user, key };
     Schedule, ScheduleId, |id| RecordRef::Schedule(id);
+    DoorGroup, DoorGroupId, |id| RecordRef::DoorGroup(id);
+    Share, (DoorId, PlaceId), |(door, place)| RecordRef::Share { door, place };
+    Company, CompanyId, |id| RecordRef::Company(id);
 }
 
 impl TableView {
@@ -116,12 +122,17 @@ impl TableView {
 
     /// The keys that a user holds, in the order of the keys' ids.
     pub fn grants_of_user(&self, user: UserId) -> Result<Vec<Grant>, StoreError> {
+        self.scan(Kind::Grant, &rows::grants_of(user))
+    }
+
+    /// All records of a kind whose rows begin so.
+    fn scan<T: TableRecord>(&self, kind: Kind, prefix: &[u8]) -> Result<Vec<T>, StoreError> {
         self.shared.read(|trees| {
             trees
                 .table
-                .scan_prefix(rows::grants_of(user))
-                .map(|entry| decode(Kind::Grant, &entry?))
-                .filter_map(|record| record.map(Grant::from_record).transpose())
+                .scan_prefix(prefix)
+                .map(|entry| decode(kind, &entry?))
+                .filter_map(|record| record.map(T::from_record).transpose())
                 .collect()
         })
     }
@@ -152,9 +163,70 @@ impl TableView {
         self.found_records(Index::CredentialsByIdentity(&identity), CredentialId)
     }
 
-    /// The keys that open a door.
+    /// The keys that list a door themselves or by a group, in the order of their ids. Whether
+    /// their places may use it is not asked.
     pub fn keys_of_door(&self, door: DoorId) -> Result<Vec<KeyId>, StoreError> {
-        self.all_found(Index::KeysByDoor(door), KeyId)
+        let mut keys = self.all_found(Index::KeysByDoor(door), KeyId)?;
+        for group in self.groups_of_door(door)? {
+            keys.extend(self.keys_of_group(group)?);
+        }
+        keys.sort_unstable();
+        keys.dedup();
+        Ok(keys)
+    }
+
+    /// The keys that have a group.
+    pub fn keys_of_group(&self, group: DoorGroupId) -> Result<Vec<KeyId>, StoreError> {
+        self.all_found(Index::KeysByGroup(group), KeyId)
+    }
+
+    /// The groups that have a door.
+    pub fn groups_of_door(&self, door: DoorId) -> Result<Vec<DoorGroupId>, StoreError> {
+        self.all_found(Index::GroupsByDoor(door), DoorGroupId)
+    }
+
+    /// The groups that a place owns.
+    pub fn groups_of_place(&self, place: PlaceId) -> Result<Vec<DoorGroupId>, StoreError> {
+        self.all_found(Index::GroupsByPlace(place), DoorGroupId)
+    }
+
+    /// The companies of a place.
+    pub fn companies_of_place(&self, place: PlaceId) -> Result<Vec<CompanyId>, StoreError> {
+        self.all_found(Index::CompaniesByPlace(place), CompanyId)
+    }
+
+    /// The places that a door is shared to.
+    pub fn shares_of_door(&self, door: DoorId) -> Result<Vec<Share>, StoreError> {
+        self.scan(Kind::Share, &rows::shares_of(door))
+    }
+
+    /// The doors that are shared to a place.
+    pub fn doors_shared_to(&self, place: PlaceId) -> Result<Vec<DoorId>, StoreError> {
+        self.all_found(Index::DoorsBySharedPlace(place), DoorId)
+    }
+
+    /// At most `limit` users who belong to a place itself, from the first behind `after`.
+    pub fn users_of_place(
+        &self,
+        place: PlaceId,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<UserId>, StoreError> {
+        let after = after.map(|user| user.0);
+        let found = self.found(Index::UsersByPlace(place), after, limit)?;
+        Ok(found.into_iter().map(UserId).collect())
+    }
+
+    /// At most `limit` users who belong to a company, from the first behind `after`.
+    pub fn users_of_company(
+        &self,
+        company: CompanyId,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<UserId>, StoreError> {
+        let after = after.map(|user| user.0);
+        let found = self.found(Index::UsersByCompany(company), after, limit)?;
+        Ok(found.into_iter().map(UserId).collect())
     }
 
     /// The keys that follow a schedule.

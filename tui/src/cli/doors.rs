@@ -130,6 +130,7 @@ async fn site_place(context: &Context) -> Result<PlaceId, Failure> {
         id: PlaceId(0),
         name: context.client.status().await?.site,
         parent: None,
+        ..Place::default()
     };
     Ok(context.client.create(&place).await?.record.id)
 }

@@ -221,6 +221,7 @@ async fn add(
         window,
         blocked: None,
         flags: KeyFlags::default(),
+        ..Key::default()
     };
     let saved = context.client.create(&key).await?;
     if context.json {

@@ -211,6 +211,7 @@ mod tests {
             department: String::new(),
             state,
             extended_unlock: false,
+            ..User::default()
         }
     }
 

@@ -117,6 +117,7 @@ async fn add(context: &mut Context, fields: UserFields) -> Result<(), Failure> {
         department: String::new(),
         state: UserState::Active,
         extended_unlock: false,
+        ..User::default()
     };
     set(&mut user, &fields);
     let saved = context.client.create(&user).await?;

@@ -104,6 +104,7 @@ fn user(id: u32, first: &str, last: &str, department: &str, state: UserState) ->
         department: department.to_owned(),
         state,
         extended_unlock: id == 2,
+        ..User::default()
     }
 }
 
@@ -136,6 +137,7 @@ pub(crate) fn keys() -> Vec<Key> {
         window: None,
         blocked: None,
         flags: KeyFlags::default(),
+        ..Key::default()
     };
     vec![
         key(1, "Staff", &[1, 4], Some(ScheduleId(1))),

@@ -437,6 +437,7 @@ fn a_hundred_thousand_users_are_searched_word_by_word() {
         department: String::new(),
         state: UserState::Active,
         extended_unlock: false,
+        ..User::default()
     };
     let mut console = Console::attached(SMALL);
     for page in 0..100 {

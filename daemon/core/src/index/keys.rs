@@ -1,5 +1,7 @@
 //! Keys and schedules: few, hot, one cache line each.
 
+use std::collections::BTreeSet;
+
 use super::ids::{IdMap, Slab};
 use crate::ids::{DoorId, KeyId, ScheduleId};
 use crate::model::{Interval, Key, Schedule};
@@ -50,6 +52,19 @@ impl KeySlot {
         } else {
             self.high_doors.binary_search(&door.0).is_ok()
         }
+    }
+
+    fn set_doors(&mut self, doors: BTreeSet<DoorId>) {
+        self.low_doors = [0; (BITS / 64) as usize];
+        let mut high = Vec::new();
+        for DoorId(door) in doors {
+            if door < BITS {
+                self.low_doors[door as usize / 64] |= 1 << (door % 64);
+            } else {
+                high.push(door);
+            }
+        }
+        self.high_doors = high.into_boxed_slice();
     }
 }
 
@@ -104,7 +119,8 @@ impl Keys {
         Some((ScheduleId(schedule.id), compiled))
     }
 
-    pub(super) fn put(&mut self, key: &Key) {
+    /// Takes in a key, and the doors that it opens.
+    pub(super) fn put(&mut self, key: &Key, doors: BTreeSet<DoorId>) {
         let slot = self.slot_of(key.id.0);
         let schedule = match key.schedule {
             None => KeySlot::ALWAYS,
@@ -122,19 +138,16 @@ impl Keys {
         let old_schedule = core::mem::replace(&mut old.schedule, schedule);
         let was_known = core::mem::replace(&mut old.status, Status::Known) == Status::Known;
         old.limits = limited.then(|| Box::new(Limits { block, window }));
-        old.low_doors = [0; (BITS / 64) as usize];
-        let mut high = Vec::new();
-        for &DoorId(door) in &key.doors {
-            if door < BITS {
-                old.low_doors[door as usize / 64] |= 1 << (door % 64);
-            } else {
-                high.push(door);
-            }
-        }
-        high.sort_unstable();
-        old.high_doors = high.into_boxed_slice();
+        old.set_doors(doors);
         if was_known {
             self.unrefer_schedule(old_schedule);
+        }
+    }
+
+    /// Gives a key other doors.
+    pub(super) fn set_doors(&mut self, id: KeyId, doors: BTreeSet<DoorId>) {
+        if let Some(slot) = self.key_slots.find(id.0) {
+            self.keys.at_mut(slot).set_doors(doors);
         }
     }
 

@@ -8,6 +8,7 @@
 mod cards;
 mod ids;
 mod keys;
+mod structure;
 #[cfg(test)]
 mod tests;
 mod users;
@@ -24,6 +25,7 @@ use crate::view::{
 use cards::{Cards, Entry};
 use ids::{IdMap, Slab};
 use keys::Keys;
+use structure::{Affected, Structure};
 use users::{GrantRef, Users};
 
 /// The access table in memory, built from its records and kept by its deltas.
@@ -37,6 +39,7 @@ pub struct AccessIndex {
     users: Users,
     keys: Keys,
     doors: IdMap,
+    structure: Structure,
 }
 
 /// An [`Interval`] in 16 bytes.
@@ -106,23 +109,45 @@ impl AccessIndex {
     /// Takes in a record, new or changed.
     pub fn put(&mut self, record: &Record) {
         match record {
-            Record::Place(_) => {}
-            Record::Door(door) => self.doors.set(door.id.0, mode_number(door.mode)),
+            Record::Place(_) | Record::Company(_) => {}
+            Record::Door(door) => {
+                self.doors.set(door.id.0, mode_number(door.mode));
+                let affected = self.structure.put_door(door.id, door.place);
+                self.set_doors_of(&affected);
+            }
             Record::User(user) => self.users.put(user),
             Record::Credential(credential) => self.put_credential(credential),
-            Record::Key(key) => self.keys.put(key),
+            Record::Key(key) => {
+                self.structure.put_key(key);
+                self.keys.put(key, self.structure.opened_by(key.id));
+            }
             Record::Grant(grant) => self.put_grant(grant),
             Record::Schedule(schedule) => self.keys.put_schedule(schedule),
+            Record::DoorGroup(group) => {
+                let affected = self.structure.put_group(group);
+                self.set_doors_of(&affected);
+            }
+            Record::Share(share) => {
+                let affected = self.structure.put_share(*share);
+                self.set_doors_of(&affected);
+            }
         }
     }
 
     fn remove(&mut self, reference: RecordRef) {
         match reference {
-            RecordRef::Place(_) => {}
-            RecordRef::Door(door) => self.doors.clear(door.0),
+            RecordRef::Place(_) | RecordRef::Company(_) => {}
+            RecordRef::Door(door) => {
+                self.doors.clear(door.0);
+                let affected = self.structure.remove_door(door);
+                self.set_doors_of(&affected);
+            }
             RecordRef::User(user) => self.users.remove(user),
             RecordRef::Credential(credential) => self.remove_credential(credential),
-            RecordRef::Key(key) => self.keys.remove(key),
+            RecordRef::Key(key) => {
+                self.structure.remove_key(key);
+                self.keys.remove(key);
+            }
             RecordRef::Grant { user, key } => {
                 if let Some(slot) = self.keys.find(key)
                     && self.users.remove_grant(user, slot)
@@ -131,6 +156,20 @@ impl AccessIndex {
                 }
             }
             RecordRef::Schedule(schedule) => self.keys.remove_schedule(schedule),
+            RecordRef::DoorGroup(group) => {
+                let affected = self.structure.remove_group(group);
+                self.set_doors_of(&affected);
+            }
+            RecordRef::Share { door, place } => {
+                let affected = self.structure.remove_share(door, place);
+                self.set_doors_of(&affected);
+            }
+        }
+    }
+
+    fn set_doors_of(&mut self, keys: &Affected) {
+        for &key in keys {
+            self.keys.set_doors(key, self.structure.opened_by(key));
         }
     }
 

@@ -8,10 +8,10 @@ use crate::event::Direction;
 use crate::fixture::{
     bits, card, credential, door, grant, interval, key, now, number, office_hours, small_site, user,
 };
-use crate::ids::{CredentialId, DoorId, KeyId, ScheduleId, UserId};
+use crate::ids::{CredentialId, DoorGroupId, DoorId, KeyId, PlaceId, ScheduleId, UserId};
 use crate::model::{
-    Block, Change, CredentialData, CredentialState, DoorMode, Grant, Interval, Record, RecordRef,
-    TableDelta, UserState,
+    Block, Change, CredentialData, CredentialState, DoorGroup, DoorMode, Grant, Interval, Record,
+    RecordRef, Share, TableDelta, UserState,
 };
 use crate::sample::Sample;
 use crate::time::{ClockTrust, Mono, Now};
@@ -41,13 +41,31 @@ fn any_door() -> impl Strategy<Value = u32> {
     select(vec![1u32, 2, 191, 192, 70_000])
 }
 
+/// Mostly the same, so that most keys open something.
+fn any_place() -> impl Strategy<Value = PlaceId> {
+    select(vec![PlaceId(1), PlaceId(1), PlaceId(2)])
+}
+
 fn any_record() -> BoxedStrategy<Record> {
     let ids = 1u32..4;
     let modes = vec![DoorMode::Normal, DoorMode::Locked, DoorMode::Lockdown];
-    let doors = (any_door(), select(modes)).prop_map(|(id, mode)| {
+    let doors = (any_door(), select(modes), any_place()).prop_map(|(id, mode, place)| {
         let mut record = door(1);
-        (record.id, record.mode) = (DoorId(id), mode);
+        (record.id, record.mode, record.place) = (DoorId(id), mode, place);
         Record::Door(record)
+    });
+    let shares = (any_door(), any_place()).prop_map(|(id, place)| {
+        Record::Share(Share {
+            door: DoorId(id),
+            place,
+        })
+    });
+    let groups = (1u32..4, proptest::collection::vec(any_door(), 0..3)).prop_map(|(id, doors)| {
+        Record::DoorGroup(DoorGroup {
+            id: DoorGroupId(id),
+            doors: doors.into_iter().map(DoorId).collect(),
+            ..DoorGroup::default()
+        })
     });
     let states = vec![UserState::Active, UserState::Active, UserState::Suspended];
     let users = (ids.clone(), select(states), any::<bool>()).prop_map(|(id, state, extended)| {
@@ -87,12 +105,15 @@ fn any_record() -> BoxedStrategy<Record> {
     let keys = (
         1u32..12,
         proptest::collection::vec(any_door(), 0..4),
+        (any_place(), proptest::collection::vec(1u32..4, 0..3)),
         proptest::option::of(1u32..3),
         select(blocks),
         proptest::option::of(any_interval()),
     )
-        .prop_map(|(id, doors, schedule, block, window)| {
+        .prop_map(|(id, doors, (place, groups), schedule, block, window)| {
             let mut record = key(id, &doors);
+            record.place = place;
+            record.groups = groups.into_iter().map(DoorGroupId).collect();
             record.schedule = schedule.map(ScheduleId);
             record.window = window;
             record.blocked = block.map(|until| Block {
@@ -127,6 +148,8 @@ fn any_record() -> BoxedStrategy<Record> {
         4 => keys,
         10 => grants,
         1 => schedules,
+        2 => shares,
+        2 => groups,
     ]
     .boxed()
 }

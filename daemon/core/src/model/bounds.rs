@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Credential, Door, DoorWiring, Grant, InputPoint, Interval, Key, MINUTES_PER_DAY, NAME_MAX,
-    OutputPoint, Place, Problems, Record, Schedule, UNLOCK_MS_MAX, UNLOCK_MS_MIN, User, Validate,
+    Company, Credential, Door, DoorGroup, DoorWiring, Grant, InputPoint, Interval, Key,
+    MINUTES_PER_DAY, NAME_MAX, OutputPoint, Place, Problems, Record, Schedule, UNLOCK_MS_MAX,
+    UNLOCK_MS_MIN, User, Validate,
 };
 use crate::schedule::{UnknownZone, zone_is_known};
 use crate::time::Wall;
@@ -15,6 +16,16 @@ pub const READERS_PER_SIDE_MAX: usize = 4;
 pub const HELD_OPEN_MS_MAX: u32 = 86_400_000;
 /// The most doors in one key.
 pub const DOORS_PER_KEY_MAX: usize = 1_000;
+/// The most groups in one key.
+pub const GROUPS_PER_KEY_MAX: usize = 100;
+/// The most doors in one group.
+pub const DOORS_PER_GROUP_MAX: usize = 1_000;
+/// The longest details of a place or a company, in characters.
+pub const DETAILS_MAX: usize = 2_000;
+/// The longest support text of a place, in characters.
+pub const SUPPORT_MAX: usize = 1_000;
+/// The longest that passages keep names, in days.
+pub const LOG_RETENTION_DAYS_MAX: u16 = 36_500;
 /// The most intervals of one grant.
 pub const INTERVALS_PER_GRANT_MAX: usize = 100;
 /// The most weekly intervals of one schedule.
@@ -44,6 +55,10 @@ impl Validate for Record {
             Self::Key(key) => key.validate(problems),
             Self::Grant(grant) => grant.validate(problems),
             Self::Schedule(schedule) => schedule.validate(problems),
+            Self::DoorGroup(group) => group.validate(problems),
+            Self::Company(company) => company.validate(problems),
+            // It has nothing but references.
+            Self::Share(_) => {}
         }
     }
 }
@@ -51,6 +66,28 @@ impl Validate for Record {
 impl Validate for Place {
     fn validate(&self, problems: &mut Problems) {
         name(problems, "name", &self.name);
+        prose(problems, "details", &self.details, DETAILS_MAX);
+        text(problems, "category", &self.category, NAME_MAX);
+        prose(problems, "support", &self.support, SUPPORT_MAX);
+        if let Some(days) = self.log_retention_days {
+            let allowed = 1..=LOG_RETENTION_DAYS_MAX;
+            within(problems, "log_retention_days", days, allowed);
+        }
+    }
+}
+
+impl Validate for Company {
+    fn validate(&self, problems: &mut Problems) {
+        name(problems, "name", &self.name);
+        prose(problems, "details", &self.details, DETAILS_MAX);
+    }
+}
+
+impl Validate for DoorGroup {
+    fn validate(&self, problems: &mut Problems) {
+        name(problems, "name", &self.name);
+        at_most(problems, "doors", self.doors.len(), DOORS_PER_GROUP_MAX);
+        each_once(problems, "doors", "door", &self.doors);
     }
 }
 
@@ -167,19 +204,10 @@ impl Validate for Credential {
 impl Validate for Key {
     fn validate(&self, problems: &mut Problems) {
         name(problems, "name", &self.name);
-        if self.doors.is_empty() {
-            problems.add("doors", "a key needs at least one door");
-        }
         at_most(problems, "doors", self.doors.len(), DOORS_PER_KEY_MAX);
-        let mut seen = BTreeSet::new();
-        for (at, door) in self.doors.iter().enumerate() {
-            if !seen.insert(door) {
-                problems.add(
-                    format!("doors[{at}]"),
-                    format!("door {door} is named twice"),
-                );
-            }
-        }
+        each_once(problems, "doors", "door", &self.doors);
+        at_most(problems, "groups", self.groups.len(), GROUPS_PER_KEY_MAX);
+        each_once(problems, "groups", "door group", &self.groups);
         if let Some(window) = &self.window {
             interval(problems, ("window.from", "window.until"), window);
         }
@@ -241,6 +269,28 @@ fn name(problems: &mut Problems, field: &str, value: &str) {
     }
 }
 
+fn each_once<T: Ord + core::fmt::Display>(
+    problems: &mut Problems,
+    field: &str,
+    word: &str,
+    all: &[T],
+) {
+    let mut seen = BTreeSet::new();
+    for (at, each) in all.iter().enumerate() {
+        if !seen.insert(each) {
+            problems.add(
+                format!("{field}[{at}]"),
+                format!("{word} {each} is named twice"),
+            );
+        }
+    }
+}
+
+/// Text for people, of one or more lines.
+fn prose(problems: &mut Problems, field: &str, value: &str, chars_max: usize) {
+    text(problems, field, &value.replace('\n', " "), chars_max);
+}
+
 /// Text for people: not too long, without characters that hide or turn around what is written.
 fn text(problems: &mut Problems, field: &str, value: &str, chars_max: usize) {
     let found = value.chars().count();
@@ -266,7 +316,7 @@ fn text(problems: &mut Problems, field: &str, value: &str, chars_max: usize) {
 
 fn is_deceptive(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}' | '\u{FEFF}')
+        || matches!(c, '\u{061C}' | '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}' | '\u{FEFF}')
 }
 
 fn device(problems: &mut Problems, field: &str, value: &str) {

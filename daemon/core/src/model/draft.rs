@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Change, Credential, Kind, Record, RecordRef};
-use crate::ids::{CredentialId, KeyId, UserId};
+use super::{Change, Credential, Door, DoorGroup, Key, Kind, Record, RecordRef, Share, User};
+use crate::ids::{CompanyId, CredentialId, DoorId, KeyId, PlaceId, UserId};
 use crate::view::{CardIdentity, Unreadable};
 
 /// What the checks of a change must look up in the table. Implemented by the store, and by
@@ -10,7 +10,7 @@ pub trait TableLookup {
     /// The record of this reference.
     fn record(&self, reference: RecordRef) -> Result<Option<Record>, Unreadable>;
 
-    /// Every place, door, key or schedule. Not called for users, credentials and grants, of which
+    /// Every record of a kind that has few. Not called for users, credentials and grants, of which
     /// there may be millions.
     fn for_each(&self, kind: Kind, visit: &mut dyn FnMut(Record)) -> Result<(), Unreadable>;
 
@@ -28,6 +28,13 @@ pub trait TableLookup {
 
     /// The users who hold this key.
     fn holders_of(&self, key: KeyId) -> Result<Vec<UserId>, Unreadable>;
+
+    /// At most `limit` users who belong to this place itself, in the order of their numbers.
+    fn users_of_place(&self, place: PlaceId, limit: usize) -> Result<Vec<UserId>, Unreadable>;
+
+    /// At most `limit` users who belong to this company, in the order of their numbers.
+    fn users_of_company(&self, company: CompanyId, limit: usize)
+    -> Result<Vec<UserId>, Unreadable>;
 
     /// The user of this e-mail address, compared as [`email_folded`] folds it.
     fn user_by_email(&self, folded: &str) -> Result<Option<UserId>, Unreadable>;
@@ -53,6 +60,16 @@ pub(super) struct Draft<'a, L> {
 pub(super) struct Row {
     pub(super) record: Option<Record>,
     pub(super) step: usize,
+    origin: Origin,
+}
+
+/// How a row came to be changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// A step says so.
+    Asked,
+    /// It followed from another row's change.
+    Followed,
 }
 
 impl<'a, L: TableLookup> Draft<'a, L> {
@@ -73,6 +90,12 @@ impl<'a, L: TableLookup> Draft<'a, L> {
     pub(super) fn is_put(&self, reference: RecordRef) -> bool {
         let row = self.rows.get(&reference);
         row.is_some_and(|row| row.record.is_some())
+    }
+
+    /// Whether a step of the change puts this record as it is.
+    pub(super) fn is_asked(&self, reference: RecordRef) -> bool {
+        let row = self.rows.get(&reference);
+        row.is_some_and(|row| row.record.is_some() && row.origin == Origin::Asked)
     }
 
     pub(super) fn table(&self) -> &'a L {
@@ -112,7 +135,61 @@ impl<'a, L: TableLookup> Draft<'a, L> {
         Ok(())
     }
 
-    pub(super) fn put(&mut self, record: Record, step: usize) {
+    /// Puts a record with what follows from it.
+    pub(super) fn put(&mut self, record: Record, step: usize) -> Result<(), Unreadable> {
+        if let Record::Door(door) = &record {
+            self.before_door(door, step)?;
+        }
+        self.set(record, step, Origin::Asked);
+        Ok(())
+    }
+
+    /// A door that moves is shared back to the place that it leaves, so that keys go on working;
+    /// a door's new name is that of the keys that follow it.
+    fn before_door(&mut self, door: &Door, step: usize) -> Result<(), Unreadable> {
+        let Some(Record::Door(before)) = self.record(RecordRef::Door(door.id))? else {
+            return Ok(());
+        };
+        if before.place != door.place {
+            let share = |place| Share {
+                door: door.id,
+                place,
+            };
+            let to_new = Record::Share(share(door.place)).reference();
+            if self.exists(to_new)? {
+                self.take(to_new, step);
+            }
+            if self.exists(RecordRef::Place(before.place))? {
+                self.set(Record::Share(share(before.place)), step, Origin::Followed);
+            }
+        }
+        if before.name != door.name {
+            let mut keys = self.keys_with(|key| follows(key) == Some(door.id))?;
+            for key in &mut keys {
+                key.name.clone_from(&door.name);
+            }
+            self.set_all(keys.into_iter().map(Record::Key), step);
+        }
+        Ok(())
+    }
+
+    /// Gives a key that follows its only door that door's name.
+    pub(super) fn name_key(&self, key: &mut Key) -> Result<(), Unreadable> {
+        if let Some(door) = follows(key)
+            && let Some(Record::Door(door)) = self.record(RecordRef::Door(door))?
+        {
+            key.name = door.name;
+        }
+        Ok(())
+    }
+
+    fn set_all(&mut self, records: impl IntoIterator<Item = Record>, step: usize) {
+        for record in records {
+            self.set(record, step, Origin::Followed);
+        }
+    }
+
+    fn set(&mut self, record: Record, step: usize, origin: Origin) {
         match &record {
             Record::Credential(Credential {
                 id,
@@ -128,8 +205,12 @@ impl<'a, L: TableLookup> Draft<'a, L> {
             _ => {}
         }
         let reference = record.reference();
-        let record = Some(record);
-        self.rows.insert(reference, Row { record, step });
+        let row = Row {
+            record: Some(record),
+            step,
+            origin,
+        };
+        self.rows.insert(reference, row);
     }
 
     /// Takes a record away with all that cannot stand without it.
@@ -141,7 +222,7 @@ impl<'a, L: TableLookup> Draft<'a, L> {
                 }
                 for mut credential in self.credentials_of(user)? {
                     credential.user = None;
-                    self.put(Record::Credential(credential), step);
+                    self.set(Record::Credential(credential), step, Origin::Followed);
                 }
             }
             RecordRef::Key(key) => {
@@ -150,30 +231,88 @@ impl<'a, L: TableLookup> Draft<'a, L> {
                 }
             }
             RecordRef::Door(door) => {
-                let mut keys = Vec::new();
-                self.for_each(Kind::Key, |record| {
-                    if let Record::Key(key) = record
-                        && key.doors.contains(&door)
-                    {
-                        keys.push(key.clone());
-                    }
-                })?;
-                for mut key in keys {
-                    key.doors.retain(|&each| each != door);
-                    self.put(Record::Key(key), step);
-                }
+                let shares = self.shares_with(|share| share.door == door)?;
+                self.take_all(shares, step);
+                self.drop_door(door, None, step)?;
             }
-            RecordRef::Place(_)
-            | RecordRef::Credential(_)
+            RecordRef::Share { door, place } => self.drop_door(door, Some(place), step)?,
+            RecordRef::DoorGroup(group) => {
+                let mut keys = self.keys_with(|key| key.groups.contains(&group))?;
+                for key in &mut keys {
+                    key.groups.retain(|&each| each != group);
+                }
+                self.set_all(keys.into_iter().map(Record::Key), step);
+            }
+            RecordRef::Place(place) => {
+                let shares = self.shares_with(|share| share.place == place)?;
+                self.take_all(shares, step);
+            }
+            RecordRef::Credential(_)
             | RecordRef::Grant { .. }
-            | RecordRef::Schedule(_) => {}
+            | RecordRef::Schedule(_)
+            | RecordRef::Company(_) => {}
         }
         self.take(reference, step);
         Ok(())
     }
 
+    /// Takes a door out of the keys and groups of a place, or of all places.
+    fn drop_door(
+        &mut self,
+        door: DoorId,
+        of: Option<PlaceId>,
+        step: usize,
+    ) -> Result<(), Unreadable> {
+        let concerns = |place| of.is_none_or(|of| of == place);
+        let mut keys = self.keys_with(|key| concerns(key.place) && key.doors.contains(&door))?;
+        for key in &mut keys {
+            key.doors.retain(|&each| each != door);
+        }
+        self.set_all(keys.into_iter().map(Record::Key), step);
+        let has = |group: &DoorGroup| concerns(group.place) && group.doors.contains(&door);
+        let mut groups = Vec::new();
+        self.for_each(Kind::DoorGroup, |record| match record {
+            Record::DoorGroup(group) if has(group) => groups.push(group.clone()),
+            _ => {}
+        })?;
+        for group in &mut groups {
+            group.doors.retain(|&each| each != door);
+        }
+        self.set_all(groups.into_iter().map(Record::DoorGroup), step);
+        Ok(())
+    }
+
+    pub(super) fn keys_with(&self, has: impl Fn(&Key) -> bool) -> Result<Vec<Key>, Unreadable> {
+        let mut keys = Vec::new();
+        self.for_each(Kind::Key, |record| match record {
+            Record::Key(key) if has(key) => keys.push(key.clone()),
+            _ => {}
+        })?;
+        Ok(keys)
+    }
+
+    fn shares_with(&self, has: impl Fn(&Share) -> bool) -> Result<Vec<RecordRef>, Unreadable> {
+        let mut shares = Vec::new();
+        self.for_each(Kind::Share, |record| match record {
+            Record::Share(share) if has(share) => shares.push(record.reference()),
+            _ => {}
+        })?;
+        Ok(shares)
+    }
+
+    fn take_all(&mut self, all: Vec<RecordRef>, step: usize) {
+        for reference in all {
+            self.take(reference, step);
+        }
+    }
+
     fn take(&mut self, reference: RecordRef, step: usize) {
-        self.rows.insert(reference, Row { record: None, step });
+        let row = Row {
+            record: None,
+            step,
+            origin: Origin::Followed,
+        };
+        self.rows.insert(reference, row);
     }
 
     fn keys_of(&self, user: UserId) -> Result<BTreeSet<KeyId>, Unreadable> {
@@ -215,6 +354,50 @@ impl<'a, L: TableLookup> Draft<'a, L> {
         Ok(held)
     }
 
+    /// At most `limit` users who belong to a place itself.
+    pub(super) fn users_of_place(
+        &self,
+        place: PlaceId,
+        limit: usize,
+    ) -> Result<Vec<UserId>, Unreadable> {
+        let known = |more| self.table.users_of_place(place, limit.saturating_add(more));
+        self.users_belonging(limit, known, |user| user.place == Some(place))
+    }
+
+    /// At most `limit` users who belong to a company.
+    pub(super) fn users_of_company(
+        &self,
+        company: CompanyId,
+        limit: usize,
+    ) -> Result<Vec<UserId>, Unreadable> {
+        let known = |more| {
+            let limit = limit.saturating_add(more);
+            self.table.users_of_company(company, limit)
+        };
+        self.users_belonging(limit, known, |user| user.company == Some(company))
+    }
+
+    fn users_belonging(
+        &self,
+        limit: usize,
+        known: impl FnOnce(usize) -> Result<Vec<UserId>, Unreadable>,
+        belongs: impl Fn(&User) -> bool,
+    ) -> Result<Vec<UserId>, Unreadable> {
+        let first = RecordRef::User(UserId(0));
+        let changed = self.rows.range(first..=RecordRef::User(UserId(u32::MAX)));
+        let mut users: BTreeSet<_> = known(changed.clone().count())?.into_iter().collect();
+        for (reference, row) in changed {
+            let RecordRef::User(id) = *reference else {
+                continue;
+            };
+            match &row.record {
+                Some(Record::User(user)) if belongs(user) => users.insert(id),
+                _ => users.remove(&id),
+            };
+        }
+        Ok(users.into_iter().take(limit).collect())
+    }
+
     /// One step for each row changed: first what goes, what refers to others before them; then
     /// what comes, what is referred to before the others.
     pub(super) fn into_changes(self) -> Result<Vec<Change>, Unreadable> {
@@ -239,11 +422,20 @@ impl<'a, L: TableLookup> Draft<'a, L> {
 const fn rank(kind: Kind) -> u8 {
     match kind {
         Kind::Place => 0,
-        Kind::Schedule => 1,
+        Kind::Schedule | Kind::Company => 1,
         Kind::Door => 2,
-        Kind::Key => 3,
-        Kind::User => 4,
-        Kind::Credential => 5,
-        Kind::Grant => 6,
+        Kind::DoorGroup | Kind::Share => 3,
+        Kind::Key => 4,
+        Kind::User => 5,
+        Kind::Credential => 6,
+        Kind::Grant => 7,
+    }
+}
+
+/// The door whose name a key has taken.
+fn follows(key: &Key) -> Option<DoorId> {
+    match key.doors[..] {
+        [door] if key.flags.name_follows_door && key.groups.is_empty() => Some(door),
+        _ => None,
     }
 }

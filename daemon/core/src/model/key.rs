@@ -1,20 +1,25 @@
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{DoorId, KeyId, PlaceId, ScheduleId, UserId};
+use crate::ids::{DoorGroupId, DoorId, KeyId, PlaceId, ScheduleId, UserId};
 use crate::time::Wall;
 
-/// A named bundle: doors, a schedule, an optional common window, and flags.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A named bundle: doors and door groups, a schedule, an optional common window, and flags.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Key {
     /// Its number.
     pub id: KeyId,
-    /// 1 to 100 characters.
+    /// 1 to 100 characters. May be left empty where it follows the only door's.
     pub name: String,
     /// The place that owns it.
     pub place: PlaceId,
-    /// At least one when saved; a key left without doors opens nothing.
+    /// Doors of its place, or shared to it, at most 1,000. A new key has at least one door, of its
+    /// own or by a group; a key left without doors opens nothing.
+    #[serde(default)]
     pub doors: Vec<DoorId>,
+    /// Door groups of its place, at most 100. It opens whatever doors they have at the time.
+    #[serde(default)]
+    pub groups: Vec<DoorGroupId>,
     /// When it opens; `None` for always.
     #[serde(default)]
     pub schedule: Option<ScheduleId>,
@@ -40,6 +45,9 @@ pub struct KeyFlags {
     /// Integrations may send it.
     #[serde(default)]
     pub open_to_integrations: bool,
+    /// While it has one door and no group, it is named as the door is.
+    #[serde(default)]
+    pub name_follows_door: bool,
 }
 
 /// A key put out of force for a while.

@@ -5,13 +5,22 @@
 
 mod bounds;
 mod change;
+mod company;
 mod credential;
 mod door;
 mod draft;
+mod group;
+mod impact;
 mod key;
+mod operation;
 mod place;
+mod quick;
+mod reach;
 mod record;
 mod schedule;
+mod standing;
+#[cfg(test)]
+mod structure_tests;
 #[cfg(test)]
 mod tests;
 mod user;
@@ -19,19 +28,26 @@ mod validate;
 mod validated;
 
 pub use bounds::{
-    BLOCK_REASON_MAX, DATE_END, DATE_MIN, DEVICE_NAME_MAX, DOORS_PER_KEY_MAX, EMAIL_MAX,
-    HELD_OPEN_MS_MAX, INPUT_MAX, INTERVALS_PER_GRANT_MAX, OUTPUT_MAX, READERS_PER_SIDE_MAX,
+    BLOCK_REASON_MAX, DATE_END, DATE_MIN, DETAILS_MAX, DEVICE_NAME_MAX, DOORS_PER_GROUP_MAX,
+    DOORS_PER_KEY_MAX, EMAIL_MAX, GROUPS_PER_KEY_MAX, HELD_OPEN_MS_MAX, INPUT_MAX,
+    INTERVALS_PER_GRANT_MAX, LOG_RETENTION_DAYS_MAX, OUTPUT_MAX, READERS_PER_SIDE_MAX, SUPPORT_MAX,
     WEEKLY_INTERVALS_MAX,
 };
 pub use change::{Change, TableDelta};
+pub use company::Company;
 pub use credential::{Credential, CredentialData, CredentialState};
 pub use door::{
     Circuit, Door, DoorMode, DoorWiring, FailMode, InputPoint, OutputPoint, Relock, UNLOCK_MS_MAX,
     UNLOCK_MS_MIN,
 };
 pub use draft::{TableLookup, email_folded};
+pub use group::{DoorGroup, Share};
+pub use impact::Impact;
 pub use key::{Block, Grant, Interval, Key, KeyFlags};
-pub use place::Place;
+pub use operation::{Holding, Operation, OperationRefused, RECIPIENTS_MAX, Recipients};
+pub use place::{Language, Place};
+pub use quick::QuickPick;
+pub use reach::{doors_of_key, key_opens};
 pub use record::{Kind, Record, RecordRef};
 pub use schedule::{MINUTES_PER_DAY, Schedule, Weekday, WeeklyInterval};
 pub use user::{User, UserState};

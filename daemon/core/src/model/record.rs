@@ -1,7 +1,9 @@
 use serde::{Deserialize, Serialize};
 
-use super::{Credential, Door, Grant, Key, Place, Schedule, User};
-use crate::ids::{CredentialId, DoorId, KeyId, PlaceId, ScheduleId, UserId};
+use super::{Company, Credential, Door, DoorGroup, Grant, Key, Place, Schedule, Share, User};
+use crate::ids::{
+    CompanyId, CredentialId, DoorGroupId, DoorId, KeyId, PlaceId, ScheduleId, UserId,
+};
 
 /// Any record of the access table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +18,9 @@ pub enum Record {
     Key(Key),
     Grant(Grant),
     Schedule(Schedule),
+    DoorGroup(DoorGroup),
+    Share(Share),
+    Company(Company),
 }
 
 /// Names one record of the access table.
@@ -31,6 +36,9 @@ pub enum RecordRef {
     Key(KeyId),
     Grant { user: UserId, key: KeyId },
     Schedule(ScheduleId),
+    DoorGroup(DoorGroupId),
+    Share { door: DoorId, place: PlaceId },
+    Company(CompanyId),
 }
 
 /// The kinds of records.
@@ -46,14 +54,20 @@ pub enum Kind {
     Key,
     Grant,
     Schedule,
+    DoorGroup,
+    Share,
+    Company,
 }
 
 impl Kind {
     /// All kinds: what a record refers to comes before it.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::Place,
+        Self::Company,
         Self::Schedule,
         Self::Door,
+        Self::Share,
+        Self::DoorGroup,
         Self::User,
         Self::Credential,
         Self::Key,
@@ -76,6 +90,12 @@ impl Record {
                 key: grant.key,
             },
             Self::Schedule(schedule) => RecordRef::Schedule(schedule.id),
+            Self::DoorGroup(group) => RecordRef::DoorGroup(group.id),
+            Self::Share(share) => RecordRef::Share {
+                door: share.door,
+                place: share.place,
+            },
+            Self::Company(company) => RecordRef::Company(company.id),
         }
     }
 }
@@ -92,6 +112,9 @@ impl RecordRef {
             Self::Key(_) => Kind::Key,
             Self::Grant { .. } => Kind::Grant,
             Self::Schedule(_) => Kind::Schedule,
+            Self::DoorGroup(_) => Kind::DoorGroup,
+            Self::Share { .. } => Kind::Share,
+            Self::Company(_) => Kind::Company,
         }
     }
 }
@@ -106,6 +129,9 @@ impl core::fmt::Display for RecordRef {
             Self::Key(id) => write!(f, "key {id}"),
             Self::Grant { user, key } => write!(f, "grant of key {key} to user {user}"),
             Self::Schedule(id) => write!(f, "schedule {id}"),
+            Self::DoorGroup(id) => write!(f, "door group {id}"),
+            Self::Share { door, place } => write!(f, "share of door {door} to place {place}"),
+            Self::Company(id) => write!(f, "company {id}"),
         }
     }
 }

@@ -6,7 +6,7 @@ use super::{
 use crate::fixture::{
     bits, credential, door, grant, interval, key, office_hours, place, small_site, user,
 };
-use crate::ids::{CredentialId, DoorId, KeyId, PlaceId, ScheduleId, UserId};
+use crate::ids::{CompanyId, CredentialId, DoorId, KeyId, PlaceId, ScheduleId, UserId};
 use crate::time::Wall;
 use crate::view::{CardIdentity, MapView, Unreadable};
 
@@ -188,10 +188,6 @@ fn dates_lie_between_1970_and_2200_and_in_order() {
 #[test]
 fn keys_and_grants_have_bounds() {
     let mut record = key(1, &[]);
-    check_record(
-        Record::Key(record.clone()),
-        &["doors: a key needs at least one door"],
-    );
     record.doors = vec![DoorId(1), DoorId(2), DoorId(1)];
     record.blocked = Some(Block {
         reason: String::new(),
@@ -266,6 +262,7 @@ fn change(changes: &[Change]) -> Result<Vec<String>, Vec<String>> {
         id: PlaceId(2),
         name: "Annex".to_owned(),
         parent: Some(PlaceId(1)),
+        ..Place::default()
     }));
     let table: MapView = site.into_iter().collect();
     match validate_changes(&table, changes) {
@@ -370,7 +367,7 @@ fn bounds_are_told_by_step_and_field() {
         &[put(user(2)), put(nameless), put(key(2, &[]))],
         &[
             "changes[1].name: is empty; 1 to 100 characters are allowed",
-            "changes[2].doors: a key needs at least one door",
+            "changes[2].doors: a key needs at least one door, of its own or by a door group",
         ],
     );
 }
@@ -509,10 +506,10 @@ fn what_is_in_use_is_not_removed() {
     refused(
         &[Change::Remove(RecordRef::Place(PlaceId(1)))],
         &[
-            "changes[0]: place 1 is still used by place 2",
-            "changes[0]: place 1 is still used by door 1",
-            "changes[0]: place 1 is still used by door 2",
-            "changes[0]: place 1 is still used by key 1",
+            "changes[0]: place 1 is still used by place 2 `Annex`",
+            "changes[0]: place 1 is still used by door 1 `Door 1`",
+            "changes[0]: place 1 is still used by door 2 `Door 2`",
+            "changes[0]: place 1 is still used by key 1 `Key 1`",
         ],
     );
     accepted(
@@ -538,7 +535,7 @@ fn a_schedule_used_by_the_table_is_not_removed() {
     let refused = validate_changes(&table, &gone).unwrap_err();
     assert_eq!(
         refused.to_string(),
-        "changes[0]: schedule 1 is still used by key 1"
+        "changes[0]: schedule 1 is still used by key 1 `Key 1`"
     );
 }
 
@@ -664,6 +661,12 @@ impl TableLookup for Broken {
         Err(Unreadable)
     }
     fn holders_of(&self, _: KeyId) -> Result<Vec<UserId>, Unreadable> {
+        Err(Unreadable)
+    }
+    fn users_of_place(&self, _: PlaceId, _: usize) -> Result<Vec<UserId>, Unreadable> {
+        Err(Unreadable)
+    }
+    fn users_of_company(&self, _: CompanyId, _: usize) -> Result<Vec<UserId>, Unreadable> {
         Err(Unreadable)
     }
     fn user_by_email(&self, _: &str) -> Result<Option<UserId>, Unreadable> {

@@ -1,9 +1,9 @@
 use serde::{Deserialize, Serialize};
 
-use crate::ids::UserId;
+use crate::ids::{CompanyId, PlaceId, UserId};
 
 /// A person; a holder of keys.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct User {
     /// Their number.
@@ -20,6 +20,12 @@ pub struct User {
     /// 0 to 100 characters.
     #[serde(default)]
     pub department: String,
+    /// The place they belong to; `None` for the whole site.
+    #[serde(default)]
+    pub place: Option<PlaceId>,
+    /// The company they belong to.
+    #[serde(default)]
+    pub company: Option<CompanyId>,
     /// Only [`UserState::Active`] opens doors.
     #[serde(default)]
     pub state: UserState,

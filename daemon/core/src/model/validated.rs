@@ -2,11 +2,12 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use super::draft::{Draft, TableLookup, email_folded};
+use super::reach::{Reach, doors_of_key};
 use super::{
-    Change, Credential, CredentialState, Door, Grant, Key, Kind, Place, Problems, Record,
-    RecordRef, User, Validate,
+    Change, Credential, CredentialState, Door, DoorGroup, Grant, Key, Kind, Place, Problems,
+    Record, RecordRef, Share, User, Validate,
 };
-use crate::ids::{CredentialId, DoorId, PlaceId, ScheduleId, UserId};
+use crate::ids::{CredentialId, DoorId, PlaceId, UserId};
 use crate::view::{CardIdentity, Unreadable};
 
 /// The most steps in one change.
@@ -49,8 +50,9 @@ pub enum ChangeRefused {
 }
 
 /// Checks a change, all at once: the bounds of each record put, and that the table as it would be
-/// afterwards holds together. Removing a user, key or door also takes or changes what cannot stand
-/// without it; removing a place or a schedule in use is refused.
+/// afterwards holds together. Removing a user, key, door, door group or share also takes or changes what cannot stand
+/// without it; removing a place, a company or a schedule in use is refused. A door that moves to
+/// another place is shared back to the one it leaves.
 ///
 /// The list is judged by its end: steps may refer to what later steps make.
 pub fn validate_changes<L: TableLookup>(
@@ -72,10 +74,14 @@ pub fn validate_changes<L: TableLookup>(
     for (step, change) in changes.iter().enumerate() {
         match change {
             Change::Put(record) => {
+                let mut record = record.clone();
+                if let Record::Key(key) = &mut record {
+                    draft.name_key(key)?;
+                }
                 let mut own = Problems::default();
                 record.validate(&mut own);
                 problems.add_within(&format!("changes[{step}]."), own);
-                draft.put(record.clone(), step);
+                draft.put(record, step)?;
             }
             Change::Remove(reference) if draft.exists(*reference)? => {
                 draft.remove(*reference, step)?;
@@ -100,18 +106,18 @@ fn missing(reference: RecordRef) -> String {
     format!("there is no {reference}")
 }
 
-struct Check<'a, L> {
-    draft: &'a Draft<'a, L>,
-    problems: &'a mut Problems,
+pub(super) struct Check<'a, L> {
+    pub(super) draft: &'a Draft<'a, L>,
+    pub(super) problems: &'a mut Problems,
 }
 
 impl<L: TableLookup> Check<'_, L> {
     fn whole(&mut self) -> Result<(), Unreadable> {
         let mut doors_put = false;
-        let mut gone = Gone::default();
+        let mut gone = BTreeMap::new();
         for (reference, row) in self.draft.rows() {
             let Some(record) = &row.record else {
-                gone.add(reference, row.step);
+                gone.insert(reference, row.step);
                 continue;
             };
             let at = format!("changes[{}]", row.step);
@@ -126,8 +132,14 @@ impl<L: TableLookup> Check<'_, L> {
                 Record::Key(key) => self.key(&at, key)?,
                 Record::Grant(grant) => self.grant(&at, grant)?,
                 Record::Schedule(_) => {}
+                Record::DoorGroup(group) => self.group(&at, group)?,
+                Record::Share(share) => self.share(&at, *share)?,
+                Record::Company(company) => {
+                    self.refers(&at, "place", RecordRef::Place(company.place))?;
+                }
             }
         }
+        self.user_caps()?;
         if doors_put {
             self.wiring()?;
         }
@@ -164,6 +176,12 @@ impl<L: TableLookup> Check<'_, L> {
     }
 
     fn user(&mut self, at: &str, user: &User) -> Result<(), Unreadable> {
+        if let Some(place) = user.place {
+            self.refers(at, "place", RecordRef::Place(place))?;
+        }
+        if let Some(company) = user.company {
+            self.refers(at, "company", RecordRef::Company(company))?;
+        }
         let Some(email) = user.email.as_deref().map(email_folded) else {
             return Ok(());
         };
@@ -206,9 +224,23 @@ impl<L: TableLookup> Check<'_, L> {
         if let Some(schedule) = key.schedule {
             self.refers(at, "schedule", RecordRef::Schedule(schedule))?;
         }
-        for (nth, door) in key.doors.iter().enumerate() {
-            self.refers(at, &format!("doors[{nth}]"), RecordRef::Door(*door))?;
+        self.doors(at, key.place, &key.doors)?;
+        for (nth, &group) in key.groups.iter().enumerate() {
+            let field = format!("groups[{nth}]");
+            match self.draft.record(RecordRef::DoorGroup(group))? {
+                Some(Record::DoorGroup(found)) if found.place == key.place => {}
+                Some(Record::DoorGroup(found)) => {
+                    let message = format!(
+                        "door group {group} belongs to place {}: a key has groups of its own \
+                         place only, {} here",
+                        found.place, key.place
+                    );
+                    self.problems.add(format!("{at}.{field}"), message);
+                }
+                _ => self.refers(at, &field, RecordRef::DoorGroup(group))?,
+            }
         }
+        self.key_has_doors(at, key)?;
         if key.window.is_some() && !self.had_window(key)? {
             let holders = self.holders_with_intervals(key)?;
             if holders > 0 {
@@ -220,6 +252,81 @@ impl<L: TableLookup> Check<'_, L> {
             }
         }
         Ok(())
+    }
+
+    /// A key is made with a door. One that lost its doors may be changed otherwise, and stay so.
+    fn key_has_doors(&mut self, at: &str, key: &Key) -> Result<(), Unreadable> {
+        let reference = RecordRef::Key(key.id);
+        let asked = self.draft.is_asked(reference);
+        if !asked || !key.doors.is_empty() || self.reach().opens_some(key)? {
+            return Ok(());
+        }
+        let table = self.draft.table();
+        let was_without = match table.record(reference)? {
+            Some(Record::Key(before)) => doors_of_key(table, &before)?.is_empty(),
+            _ => false,
+        };
+        if !was_without {
+            let message = "a key needs at least one door, of its own or by a door group";
+            self.problems.add(format!("{at}.doors"), message);
+        }
+        Ok(())
+    }
+
+    fn reach(&self) -> Reach<impl Fn(RecordRef) -> Result<Option<Record>, Unreadable>> {
+        Reach(|reference| self.draft.record(reference))
+    }
+
+    /// Doors that a place puts in a key or a group: they are there, and the place may use them.
+    fn doors(&mut self, at: &str, place: PlaceId, doors: &[DoorId]) -> Result<(), Unreadable> {
+        let place_known = self.draft.exists(RecordRef::Place(place))?;
+        for (nth, &door) in doors.iter().enumerate() {
+            let field = format!("doors[{nth}]");
+            match self.draft.record(RecordRef::Door(door))? {
+                // Of a place that is not there enough was told.
+                Some(_) if !place_known => {}
+                Some(Record::Door(found)) if !self.reach().place_may_use(place, door)? => {
+                    let message = format!(
+                        "door {door} belongs to place {} and is not shared to place {place}",
+                        found.place
+                    );
+                    self.problems.add(format!("{at}.{field}"), message);
+                }
+                Some(_) => {}
+                None => self.refers(at, &field, RecordRef::Door(door))?,
+            }
+        }
+        Ok(())
+    }
+
+    fn group(&mut self, at: &str, group: &DoorGroup) -> Result<(), Unreadable> {
+        self.refers(at, "place", RecordRef::Place(group.place))?;
+        self.doors(at, group.place, &group.doors)?;
+        let before = self.draft.table().record(RecordRef::DoorGroup(group.id))?;
+        if matches!(before, Some(Record::DoorGroup(before)) if before.place != group.place) {
+            let elsewhere = |key: &Key| key.groups.contains(&group.id) && key.place != group.place;
+            for key in self.draft.keys_with(elsewhere)? {
+                // A key put by this same change is told at its own step.
+                if !self.draft.is_put(RecordRef::Key(key.id)) {
+                    let message = format!("is in key {} of place {} still", key.id, key.place);
+                    self.problems.add(format!("{at}.place"), message);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn share(&mut self, at: &str, share: Share) -> Result<(), Unreadable> {
+        self.refers(at, "place", RecordRef::Place(share.place))?;
+        match self.draft.record(RecordRef::Door(share.door))? {
+            Some(Record::Door(door)) if door.place == share.place => {
+                let message = format!("door {} belongs to place {} itself", door.id, door.place);
+                self.problems.add(format!("{at}.place"), message);
+                Ok(())
+            }
+            Some(_) => Ok(()),
+            None => self.refers(at, "door", RecordRef::Door(share.door)),
+        }
     }
 
     fn had_window(&self, key: &Key) -> Result<bool, Unreadable> {
@@ -336,65 +443,6 @@ impl<L: TableLookup> Check<'_, L> {
             }
         }
         Ok(())
-    }
-
-    /// Places and schedules taken away that something left behind refers to.
-    fn still_used(&mut self, gone: &Gone) -> Result<(), Unreadable> {
-        if gone.places.is_empty() && gone.schedules.is_empty() {
-            return Ok(());
-        }
-        let mut users: Vec<(usize, RecordRef, RecordRef)> = Vec::new();
-        let mut uses = |of: RecordRef, step: Option<&usize>, by: RecordRef| {
-            if let Some(step) = step {
-                users.push((*step, of, by));
-            }
-        };
-        for kind in [Kind::Place, Kind::Door, Kind::Key] {
-            self.draft.for_each(kind, |record| {
-                let by = record.reference();
-                let (place, schedule) = match record {
-                    Record::Place(place) => (place.parent, None),
-                    Record::Door(door) => (Some(door.place), None),
-                    Record::Key(key) => (Some(key.place), key.schedule),
-                    _ => (None, None),
-                };
-                if let Some(place) = place {
-                    uses(RecordRef::Place(place), gone.places.get(&place), by);
-                }
-                if let Some(schedule) = schedule {
-                    let step = gone.schedules.get(&schedule);
-                    uses(RecordRef::Schedule(schedule), step, by);
-                }
-            })?;
-        }
-        for (step, of, by) in users {
-            // What this change puts itself was told at its own step.
-            if !self.draft.is_put(by) {
-                let message = format!("{of} is still used by {by}");
-                self.problems.add(format!("changes[{step}]"), message);
-            }
-        }
-        Ok(())
-    }
-}
-
-#[derive(Default)]
-struct Gone {
-    places: BTreeMap<PlaceId, usize>,
-    schedules: BTreeMap<ScheduleId, usize>,
-}
-
-impl Gone {
-    fn add(&mut self, reference: RecordRef, step: usize) {
-        match reference {
-            RecordRef::Place(place) => {
-                self.places.insert(place, step);
-            }
-            RecordRef::Schedule(schedule) => {
-                self.schedules.insert(schedule, step);
-            }
-            _ => {}
-        }
     }
 }
 

@@ -5,10 +5,10 @@ use super::{
     AccessView, BlockFacts, CardIdentity, CredentialFacts, DoorFacts, KeyFacts, ScheduleReading,
     Unreadable, UserFacts,
 };
-use crate::ids::{CredentialId, DoorId, KeyId, ScheduleId, UserId};
+use crate::ids::{CompanyId, CredentialId, DoorId, KeyId, PlaceId, ScheduleId, UserId};
 use crate::model::{
-    Change, Credential, Door, Grant, Interval, Key, Kind, Place, Record, RecordRef, Schedule,
-    TableDelta, TableLookup, User, email_folded,
+    Change, Company, Credential, Door, DoorGroup, Grant, Interval, Key, Kind, Place, Record,
+    RecordRef, Schedule, TableDelta, TableLookup, User, email_folded,
 };
 use crate::schedule::{CompiledSchedule, Zones};
 use crate::time::Wall;
@@ -47,12 +47,14 @@ impl MapView {
         self.records.get(&reference)
     }
 
-    lookup!(place_record, crate::ids::PlaceId, Place);
+    lookup!(place_record, PlaceId, Place);
     lookup!(door_record, DoorId, Door);
     lookup!(user_record, UserId, User);
     lookup!(credential_record, CredentialId, Credential);
     lookup!(key_record, KeyId, Key);
     lookup!(schedule_record, ScheduleId, Schedule);
+    lookup!(group_record, crate::ids::DoorGroupId, DoorGroup);
+    lookup!(company_record, CompanyId, Company);
 
     /// Does one step of a change.
     pub fn change(&mut self, change: &Change) {
@@ -91,6 +93,27 @@ impl MapView {
             Record::Credential(credential) => Some(credential),
             _ => None,
         })
+    }
+
+    fn users_with(&self, limit: usize, belongs: impl Fn(&User) -> bool) -> Vec<UserId> {
+        let users = self.records().filter_map(|record| match record {
+            Record::User(user) if belongs(user) => Some(user.id),
+            _ => None,
+        });
+        users.take(limit).collect()
+    }
+
+    fn key_opens(&self, key: &Key, door: DoorId) -> bool {
+        let groups = key
+            .groups
+            .iter()
+            .filter_map(|&group| self.group_record(group));
+        let listed = key.doors.contains(&door)
+            || groups.into_iter().any(|group| group.doors.contains(&door));
+        let place = key.place;
+        let share = RecordRef::Share { door, place };
+        let owner = self.door_record(door).map(|door| door.place);
+        listed && (owner == Some(place) || owner.is_some() && self.records.contains_key(&share))
     }
 
     fn grants_of(&self, holder: UserId) -> impl Iterator<Item = &Grant> {
@@ -184,7 +207,7 @@ impl AccessView for MapView {
     fn key(&self, key: KeyId, door: DoorId) -> Result<Option<KeyFacts<ScheduleId>>, Unreadable> {
         Ok(self.key_record(key).map(|key| KeyFacts {
             id: key.id,
-            opens_door: key.doors.contains(&door),
+            opens_door: self.key_opens(key, door),
             block: match &key.blocked {
                 None => BlockFacts::None,
                 Some(block) => block
@@ -256,6 +279,18 @@ impl TableLookup for MapView {
                 _ => None,
             })
             .collect())
+    }
+
+    fn users_of_place(&self, place: PlaceId, limit: usize) -> Result<Vec<UserId>, Unreadable> {
+        Ok(self.users_with(limit, |user| user.place == Some(place)))
+    }
+
+    fn users_of_company(
+        &self,
+        company: CompanyId,
+        limit: usize,
+    ) -> Result<Vec<UserId>, Unreadable> {
+        Ok(self.users_with(limit, |user| user.company == Some(company)))
     }
 
     fn user_by_email(&self, folded: &str) -> Result<Option<UserId>, Unreadable> {

@@ -4,7 +4,9 @@ use axum::extract::State;
 use doorward_api::{
     Applied, DoorView, ListQuery, PAGE_DEFAULT, PAGE_MAX, Page, ProblemKind, Resource, Saved,
 };
-use doorward_core::model::{Change, Credential, Door, Key, Place, Schedule, TableDelta, User};
+use doorward_core::model::{
+    Change, Company, Credential, Door, DoorGroup, Key, Place, Schedule, TableDelta, User,
+};
 use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -34,6 +36,8 @@ pub(super) fn router() -> OpenApiRouter<Desk> {
         .merge(credentials::router())
         .merge(keys::router())
         .merge(schedules::router())
+        .merge(door_groups::router())
+        .merge(companies::router())
 }
 
 /// A record that can be searched.
@@ -55,11 +59,13 @@ macro_rules! searched {
 }
 
 searched! {
-    Place: name;
+    Place: name, details, category;
     Door: name;
     Credential: label;
     Key: name;
     Schedule: name;
+    DoorGroup: name;
+    Company: name, details;
 }
 
 impl Searched for User {
@@ -421,3 +427,5 @@ collection!(users, User, "user", "users");
 collection!(credentials, Credential, "credential", "credentials");
 collection!(keys, Key, "key", "keys");
 collection!(schedules, Schedule, "schedule", "schedules");
+collection!(door_groups, DoorGroup, "door_group", "door_groups");
+collection!(companies, Company, "company", "companies");

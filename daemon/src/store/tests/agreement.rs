@@ -3,9 +3,10 @@
 use std::ops::ControlFlow;
 
 use doorward_core::card::CardNumber;
-use doorward_core::ids::ScheduleId;
+use doorward_core::ids::{CompanyId, ScheduleId};
 use doorward_core::model::{
-    Block, Interval, Kind, Schedule, TableLookup, Weekday, WeeklyInterval, email_folded,
+    Block, Company, DoorGroup, Interval, Kind, Schedule, Share, TableLookup, Weekday,
+    WeeklyInterval, email_folded,
 };
 use doorward_core::view::{AccessView, CardIdentity, MapView};
 use proptest::prelude::*;
@@ -53,6 +54,8 @@ fn record() -> impl Strategy<Value = Record> {
     let users =
         (id(), proptest::option::of(id()), any::<bool>()).prop_map(|(id, email, active)| {
             Record::User(User {
+                place: email.map(|_| PlaceId(id % 2 + 1)),
+                company: email.map(CompanyId),
                 email: email.map(|email| format!("Number.{email}@Example.org")),
                 state: if active {
                     UserState::Active
@@ -92,9 +95,13 @@ fn record() -> impl Strategy<Value = Record> {
         proptest::option::of(id()),
         0..3,
         proptest::option::of(interval()),
+        proptest::collection::btree_set(id(), 0..2),
+        1..3u32,
     )
-        .prop_map(|(id, doors, schedule, blocked, window)| {
+        .prop_map(|(id, doors, schedule, blocked, window, groups, place)| {
             Record::Key(Key {
+                groups: groups.into_iter().map(Into::into).collect(),
+                place: PlaceId(place),
                 schedule: schedule.map(ScheduleId),
                 window,
                 blocked: (blocked > 0).then(|| Block {
@@ -125,8 +132,32 @@ fn record() -> impl Strategy<Value = Record> {
             }],
         })
     });
+    let groups = (id(), proptest::collection::btree_set(id(), 0..3)).prop_map(|(id, doors)| {
+        Record::DoorGroup(DoorGroup {
+            id: id.into(),
+            name: format!("Group {id}"),
+            place: PlaceId(1),
+            doors: doors.into_iter().map(DoorId).collect(),
+        })
+    });
+    let shares = id().prop_map(|door| {
+        Record::Share(Share {
+            door: DoorId(door),
+            place: PlaceId(2),
+        })
+    });
+    let moved = (id(), 1..3u32).prop_map(|(id, place)| match door(id) {
+        Record::Door(door) => Record::Door(Door {
+            place: PlaceId(place),
+            ..door
+        }),
+        other => other,
+    });
     prop_oneof![
         users,
+        groups,
+        shares,
+        moved,
         credentials,
         keys,
         grants,
@@ -156,12 +187,24 @@ fn whole_table() -> Vec<Change> {
         [
             door(id),
             schedule(id),
+            Record::DoorGroup(DoorGroup {
+                id: id.into(),
+                name: format!("Group {id}"),
+                place: PlaceId(1),
+                doors: vec![DoorId(id)],
+            }),
+            Record::Company(Company {
+                id: CompanyId(id),
+                name: format!("Company {id}"),
+                place: PlaceId(2),
+                details: String::new(),
+            }),
             Record::User(user(id)),
             Record::Key(key(id, &[id])),
         ]
     };
-    let place = std::iter::once(place(1));
-    place.chain(IDS.flat_map(rows)).map(Change::Put).collect()
+    let places = [place(1), place(2)].into_iter();
+    places.chain(IDS.flat_map(rows)).map(Change::Put).collect()
 }
 
 /// Everything that the rules could ask, as text.
@@ -214,7 +257,23 @@ fn answers<V: AccessView + TableLookup>(view: &V) -> Vec<String> {
         };
         view.grants(user, visit).unwrap();
     }
-    for kind in [Kind::Place, Kind::Door, Kind::Key, Kind::Schedule] {
+    for place in 1..3 {
+        let users = view.users_of_place(PlaceId(place), 3).unwrap();
+        tell(format!("{users:?}"));
+    }
+    for company in IDS {
+        let users = view.users_of_company(CompanyId(company), 3).unwrap();
+        tell(format!("{users:?}"));
+    }
+    for kind in [
+        Kind::Place,
+        Kind::Door,
+        Kind::Key,
+        Kind::Schedule,
+        Kind::DoorGroup,
+        Kind::Share,
+        Kind::Company,
+    ] {
         view.for_each(kind, &mut |record| tell(format!("{record:?}")))
             .unwrap();
     }

@@ -121,6 +121,7 @@ fn place(id: u32) -> Record {
         id: PlaceId(id),
         name: format!("Place {id}"),
         parent: None,
+        ..Place::default()
     })
 }
 
@@ -150,6 +151,7 @@ fn user(id: u32) -> User {
         department: String::new(),
         state: UserState::Active,
         extended_unlock: false,
+        ..User::default()
     }
 }
 
@@ -183,6 +185,7 @@ fn key(id: u32, doors: &[u32]) -> Key {
         window: None,
         blocked: None,
         flags: KeyFlags::default(),
+        ..Key::default()
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use doorward_core::model::{Block, Interval, Kind, Schedule, Weekday, WeeklyInterval};
+use doorward_core::ids::CompanyId;
+use doorward_core::model::{
+    Block, Company, DoorGroup, Interval, Kind, Language, Schedule, Share, Weekday, WeeklyInterval,
+};
 use rmpv::Value;
 
 use super::super::encoding::{self, RECORD_VERSION};
@@ -51,11 +54,20 @@ fn samples() -> Vec<Record> {
         until: Some(Wall(9)),
     });
     full_key.flags.may_hold_open = true;
+    let mut grouped_key = key(13, &[]);
+    grouped_key.groups = vec![11.into()];
+    grouped_key.flags.name_follows_door = true;
+    let tenant = User {
+        place: Some(PlaceId(10)),
+        company: Some(CompanyId(12)),
+        ..user(14)
+    };
     vec![
         Record::Place(Place {
             id: PlaceId(1),
             name: "Ward".to_owned(),
             parent: Some(PlaceId(9)),
+            ..Place::default()
         }),
         Record::Door(full_door),
         Record::User(user(3)),
@@ -87,6 +99,35 @@ fn samples() -> Vec<Record> {
                 },
             ],
         }),
+        Record::Place(Place {
+            id: PlaceId(10),
+            name: "Pharmacy".to_owned(),
+            parent: Some(PlaceId(1)),
+            details: "Ground floor\nopen at night".to_owned(),
+            category: "Ward".to_owned(),
+            support: "Ring 42".to_owned(),
+            users_max: Some(20),
+            language: Some(Language::Czech),
+            log_retention_days: Some(30),
+        }),
+        Record::DoorGroup(DoorGroup {
+            id: 11.into(),
+            name: "Outer doors".to_owned(),
+            place: PlaceId(1),
+            doors: vec![DoorId(2)],
+        }),
+        Record::Share(Share {
+            door: DoorId(2),
+            place: PlaceId(10),
+        }),
+        Record::Company(Company {
+            id: CompanyId(12),
+            name: "Cleaners".to_owned(),
+            place: PlaceId(10),
+            details: "by night".to_owned(),
+        }),
+        Record::Key(grouped_key),
+        Record::User(tenant),
     ]
 }
 
