@@ -251,6 +251,7 @@ fn set_id(record: &mut Record, id: u32) {
         Record::Credential(credential) => credential.id = id.into(),
         Record::Key(key) => key.id = id.into(),
         Record::Schedule(schedule) => schedule.id = id.into(),
+        Record::Area(area) => area.id = id.into(),
         Record::DoorGroup(group) => group.id = id.into(),
         Record::Company(company) => company.id = id.into(),
         // Named by what they join.

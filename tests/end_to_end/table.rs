@@ -62,6 +62,9 @@ pub(crate) fn door(id: u32) -> Door {
         relock: Relock::AfterTime,
         fail_mode: FailMode::Secure,
         mode: DoorMode::Normal,
+        authentication: doorward_core::model::Authentication::default(),
+        inside: None,
+        outside: None,
         wiring: DoorWiring {
             entry_readers: vec![format!("reader-{}", id - 1)],
             exit_readers: Vec::new(),

@@ -233,6 +233,9 @@ fn door(id: u32, reader: String) -> Door {
         relock: Relock::AfterTime,
         fail_mode: FailMode::Secure,
         mode: doorward_core::model::DoorMode::Normal,
+        authentication: doorward_core::model::Authentication::default(),
+        inside: None,
+        outside: None,
         wiring: DoorWiring {
             entry_readers: vec![reader],
             relay: Some(OutputPoint {

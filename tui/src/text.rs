@@ -47,6 +47,18 @@ pub const fn reason(reason: Reason) -> &'static str {
         Reason::KeyOutsideWindow => "outside the key's window",
         Reason::OutsideSchedule => "outside the key's schedule",
         Reason::ClockNotTrusted => "the clock is not trusted",
+        Reason::PinUnknown => "unknown PIN",
+        Reason::PinAmbiguous => "several users have this PIN",
+        Reason::PinRequired => "a PIN is needed here",
+        Reason::CardRequired => "a card is needed here",
+        Reason::PinWrong => "the PIN is not that of the card's holder",
+        Reason::PinLockedOut => "too many wrong PINs",
+        Reason::PinTimeout => "the PIN was not finished in time",
+        Reason::AntiPassback => "inside already, or last let in elsewhere",
+        Reason::AntiPassbackTimed => "came in just now",
+        Reason::Interlock => "another door of the mantrap is open",
+        Reason::SecondPersonNeeded => "a second person is needed",
+        Reason::AreaFull => "the area is full",
         Reason::RelayUnavailable => "the door's relay does not answer",
         Reason::TableUnreadable => "the access table cannot be read",
     }
@@ -68,6 +80,11 @@ pub const fn rule(rule: Rule) -> &'static str {
         Rule::KeyNotBlocked => "the key is not blocked",
         Rule::KeyInWindow => "the key is in its window",
         Rule::KeyInSchedule => "the key is in its schedule",
+        Rule::Authenticated => "what is shown is what the door asks for",
+        Rule::AntiPassback => "the user is not inside already",
+        Rule::Interlock => "the other doors of the mantrap are closed",
+        Rule::TwoPerson => "two come in together where they must",
+        Rule::Occupancy => "there is room inside",
         Rule::RelayReady => "the door's relay can be driven",
     }
 }
@@ -271,6 +288,8 @@ pub const fn credential_kind(data: &CredentialData) -> &'static str {
         CredentialData::Card(_) => "card",
         CredentialData::RawCard { .. } => "card (bits)",
         CredentialData::Phone(_) => "phone",
+        CredentialData::Pin { duress: false, .. } => "PIN",
+        CredentialData::Pin { duress: true, .. } => "duress PIN",
     }
 }
 

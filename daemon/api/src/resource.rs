@@ -2,10 +2,10 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use doorward_core::controller::DoorStatus;
 use doorward_core::ids::{
-    CompanyId, CredentialId, DoorGroupId, DoorId, KeyId, PlaceId, ScheduleId, UserId,
+    AreaId, CompanyId, CredentialId, DoorGroupId, DoorId, KeyId, PlaceId, ScheduleId, UserId,
 };
 use doorward_core::model::{
-    Company, Credential, Door, DoorGroup, Key, Kind, Place, Record, RecordRef, Schedule, User,
+    Area, Company, Credential, Door, DoorGroup, Key, Kind, Place, Record, RecordRef, Schedule, User,
 };
 
 /// A kind of record with a collection of its own under `/v1`.
@@ -68,6 +68,7 @@ resource!(Key, KeyId, "keys");
 resource!(Schedule, ScheduleId, "schedules");
 resource!(DoorGroup, DoorGroupId, "door_groups");
 resource!(Company, CompanyId, "companies");
+resource!(Area, AreaId, "areas");
 
 /// A door with its live state beside its settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

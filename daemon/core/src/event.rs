@@ -184,6 +184,30 @@ pub enum Reason {
     OutsideSchedule,
     /// The clock is not trusted, and the site refuses scheduled access meanwhile.
     ClockNotTrusted,
+    /// No credential is known by this PIN.
+    PinUnknown,
+    /// Several users have this PIN, and it was entered without a card.
+    PinAmbiguous,
+    /// The door asks for a PIN beside, or instead of, the card.
+    PinRequired,
+    /// The door asks for a card beside, or instead of, the PIN.
+    CardRequired,
+    /// The PIN is not that of the card's holder.
+    PinWrong,
+    /// Too many wrong PINs were entered with this card, or at this reader.
+    PinLockedOut,
+    /// The PIN was not finished within its time.
+    PinTimeout,
+    /// The user is inside already, or was last let in elsewhere.
+    AntiPassback,
+    /// The user came in just now.
+    AntiPassbackTimed,
+    /// Another door of the mantrap stands open or unlocked.
+    Interlock,
+    /// A second person must show a credential.
+    SecondPersonNeeded,
+    /// As many are inside as may.
+    AreaFull,
     /// The door's relay cannot be driven.
     RelayUnavailable,
     /// The access table could not be read.
@@ -217,6 +241,18 @@ impl Reason {
             Self::KeyOutsideWindow => "key_outside_window",
             Self::OutsideSchedule => "outside_schedule",
             Self::ClockNotTrusted => "clock_not_trusted",
+            Self::PinUnknown => "pin_unknown",
+            Self::PinAmbiguous => "pin_ambiguous",
+            Self::PinRequired => "pin_required",
+            Self::CardRequired => "card_required",
+            Self::PinWrong => "pin_wrong",
+            Self::PinLockedOut => "pin_locked_out",
+            Self::PinTimeout => "pin_timeout",
+            Self::AntiPassback => "anti_passback",
+            Self::AntiPassbackTimed => "anti_passback_timed",
+            Self::Interlock => "interlock",
+            Self::SecondPersonNeeded => "second_person_needed",
+            Self::AreaFull => "area_full",
             Self::RelayUnavailable => "relay_unavailable",
             Self::TableUnreadable => "table_unreadable",
         }
@@ -234,7 +270,7 @@ mod tests {
     use super::*;
 
     /// Every reason with its code, for people to read and for nobody to change.
-    const REASONS: [(Reason, &str); 24] = [
+    const REASONS: [(Reason, &str); 36] = [
         (Reason::Granted, "granted"),
         (Reason::DoorUnknown, "door_unknown"),
         (Reason::DoorLockdown, "door_lockdown"),
@@ -257,6 +293,18 @@ mod tests {
         (Reason::KeyOutsideWindow, "key_outside_window"),
         (Reason::OutsideSchedule, "outside_schedule"),
         (Reason::ClockNotTrusted, "clock_not_trusted"),
+        (Reason::PinUnknown, "pin_unknown"),
+        (Reason::PinAmbiguous, "pin_ambiguous"),
+        (Reason::PinRequired, "pin_required"),
+        (Reason::CardRequired, "card_required"),
+        (Reason::PinWrong, "pin_wrong"),
+        (Reason::PinLockedOut, "pin_locked_out"),
+        (Reason::PinTimeout, "pin_timeout"),
+        (Reason::AntiPassback, "anti_passback"),
+        (Reason::AntiPassbackTimed, "anti_passback_timed"),
+        (Reason::Interlock, "interlock"),
+        (Reason::SecondPersonNeeded, "second_person_needed"),
+        (Reason::AreaFull, "area_full"),
         (Reason::RelayUnavailable, "relay_unavailable"),
         (Reason::TableUnreadable, "table_unreadable"),
     ];

@@ -1,12 +1,13 @@
 //! Records for the tests of this crate.
 
 use crate::card::{CardBits, CardNumber, CardRead};
-use crate::ids::{CredentialId, DoorId, KeyId, PlaceId, ScheduleId, UserId};
+use crate::ids::{AreaId, CredentialId, DoorId, KeyId, PlaceId, ScheduleId, UserId};
 use crate::model::{
-    Circuit, Credential, CredentialData, CredentialState, Door, DoorMode, DoorWiring, FailMode,
-    Grant, InputPoint, Interval, Key, KeyFlags, OutputPoint, Place, Record, Relock, Schedule, User,
-    UserState, Weekday, WeeklyInterval,
+    Area, Authentication, Circuit, Credential, CredentialData, CredentialState, Door, DoorMode,
+    DoorWiring, FailMode, Grant, InputPoint, Interlock, Interval, Key, KeyFlags, OutputPoint,
+    Passback, Place, Record, Relock, Schedule, TwoPerson, User, UserState, Weekday, WeeklyInterval,
 };
+use crate::pin::{PinKey, PinPrint};
 use crate::time::{ClockTrust, Mono, Now, Wall};
 
 pub(crate) fn wall(text: &str) -> Wall {
@@ -86,6 +87,9 @@ pub(crate) fn door(id: u32) -> Door {
             contact: Some(input(2 * nth - 1, Circuit::NormallyClosed)),
             rex: Some(input(2 * nth, Circuit::NormallyOpen)),
         },
+        authentication: Authentication::default(),
+        inside: None,
+        outside: None,
     }
 }
 
@@ -133,6 +137,34 @@ pub(crate) fn grant(holder: u32, key: u32) -> Grant {
         user: UserId(holder),
         key: KeyId(key),
         intervals: Vec::new(),
+    }
+}
+
+/// The print of a PIN.
+pub(crate) fn pin(digits: &str) -> PinPrint {
+    PinKey::new([7; 32]).print(&digits.parse().unwrap())
+}
+
+pub(crate) fn pin_credential(id: u32, holder: u32, digits: &str, duress: bool) -> Credential {
+    Credential {
+        data: CredentialData::Pin {
+            print: pin(digits),
+            duress,
+        },
+        ..credential(id, holder, 0)
+    }
+}
+
+pub(crate) fn area(id: u32) -> Area {
+    Area {
+        id: AreaId(id),
+        name: format!("Area {id}"),
+        place: PlaceId(1),
+        passback: Passback::Off,
+        passback_s: 0,
+        occupancy_max: None,
+        two_person: TwoPerson::Off,
+        interlock: Interlock::Off,
     }
 }
 

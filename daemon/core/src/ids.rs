@@ -75,6 +75,11 @@ id!(
     CompanyId, "company"
 );
 
+id!(
+    /// A space between doors, with rules of its own.
+    AreaId, "area"
+);
+
 /// A reader's place in the wiring, in the order of `site.toml`. Valid while the daemon runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReaderIx(pub u16);

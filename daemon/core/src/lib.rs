@@ -24,6 +24,7 @@ pub mod index;
 pub mod model;
 #[cfg(feature = "openapi")]
 mod openapi;
+pub mod pin;
 pub mod sample;
 pub mod schedule;
 pub mod time;

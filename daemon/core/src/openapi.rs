@@ -7,6 +7,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::card::{CardBits, FormatName};
 use crate::ids::{Actor, DeviceName};
+use crate::pin::PinPrint;
 use crate::time::Wall;
 
 fn text(description: &str, example: &str) -> ObjectBuilder {
@@ -43,6 +44,15 @@ text_schema!(
 text_schema!(
     FormatName,
     text("The name of a card format.", "H10301").pattern(Some("^[!-~]{1,15}$"))
+);
+text_schema!(
+    PinPrint,
+    text(
+        "What is stored of a PIN, under the appliance's key. To set a PIN, send its digits as `pin` \
+         instead.",
+        "0123456789abcdef00112233"
+    )
+    .pattern(Some("^[0-9a-fA-F]{24}$"))
 );
 text_schema!(
     Wall,

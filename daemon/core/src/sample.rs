@@ -7,9 +7,9 @@ use crate::card::{CardBits, CardNumber, CardRead};
 use crate::event::Direction;
 use crate::ids::{CredentialId, DoorId, KeyId, PlaceId, ScheduleId, UserId};
 use crate::model::{
-    Block, Credential, CredentialData, CredentialState, Door, DoorMode, DoorWiring, FailMode,
-    Grant, Interval, Key, KeyFlags, Place, Record, Relock, Schedule, User, UserState, Weekday,
-    WeeklyInterval,
+    Authentication, Block, Credential, CredentialData, CredentialState, Door, DoorMode, DoorWiring,
+    FailMode, Grant, Interval, Key, KeyFlags, Place, Record, Relock, Schedule, User, UserState,
+    Weekday, WeeklyInterval,
 };
 use crate::time::Wall;
 
@@ -252,6 +252,9 @@ fn door(id: u32) -> Door {
         fail_mode: FailMode::default(),
         mode: DoorMode::Normal,
         wiring: DoorWiring::default(),
+        authentication: Authentication::default(),
+        inside: None,
+        outside: None,
     }
 }
 

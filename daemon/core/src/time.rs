@@ -34,6 +34,12 @@ impl Wall {
         self.0.div_euclid(1000)
     }
 
+    /// Milliseconds since `earlier`, negative if that is later; saturating.
+    #[must_use]
+    pub const fn since_ms(self, earlier: Self) -> i64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
     /// This time plus `ms` milliseconds, saturating.
     #[must_use]
     pub const fn plus_ms(self, ms: i64) -> Self {

@@ -87,6 +87,9 @@ pub(crate) fn record(door: usize, place: PlaceId) -> Door {
         relock: Relock::OnClose,
         fail_mode: FailMode::Secure,
         mode: DoorMode::Normal,
+        authentication: doorward_core::model::Authentication::default(),
+        inside: None,
+        outside: None,
         wiring: DoorWiring {
             entry_readers: vec![reader_name(reader(door, Way::Entry))],
             exit_readers: vec![reader_name(reader(door, Way::Exit))],

@@ -11,6 +11,7 @@ mod json;
 pub mod limits;
 mod office;
 mod openapi;
+mod pins;
 mod query;
 mod refused;
 mod reply;

@@ -4,16 +4,18 @@
 use std::ops::ControlFlow;
 use std::sync::PoisonError;
 
-use doorward_core::ids::{CompanyId, CredentialId, DoorId, KeyId, PlaceId, ScheduleId, UserId};
+use doorward_core::ids::{
+    AreaId, CompanyId, CredentialId, DoorId, KeyId, PlaceId, ScheduleId, UserId,
+};
 use doorward_core::model::{
-    Credential, Door, Interval, Key, Kind, Record, RecordRef, Schedule, TableLookup, User,
-    key_opens,
+    Area, AuthMethod, Credential, Door, Interval, Key, Kind, Record, RecordRef, SHARED_PINS_MAX,
+    Schedule, TableLookup, User, key_opens,
 };
 use doorward_core::schedule::CompiledSchedule;
 use doorward_core::time::Wall;
 use doorward_core::view::{
-    AccessView, BlockFacts, CardIdentity, CredentialFacts, DoorFacts, KeyFacts, ScheduleReading,
-    Unreadable, UserFacts,
+    AccessView, AreaFacts, BlockFacts, CardIdentity, CredentialFacts, DoorAreas, DoorFacts,
+    KeyFacts, ScheduleReading, Unreadable, UserFacts,
 };
 
 use super::{StoreError, TableRecord, TableView};
@@ -37,6 +39,7 @@ fn facts_of(credential: &Credential) -> CredentialFacts<UserId> {
             from: credential.valid_from,
             until: credential.valid_until,
         },
+        factor: credential.data.factor(),
     }
 }
 
@@ -140,6 +143,38 @@ impl AccessView for TableView {
             }
         }))
     }
+
+    fn authentication(
+        &self,
+        door: DoorId,
+        mut visit: impl FnMut(Option<ScheduleId>, AuthMethod) -> ControlFlow<()>,
+    ) -> Result<(), Unreadable> {
+        let Some(door) = self.fact::<Door>(door)? else {
+            return Ok(());
+        };
+        for each in &door.authentication.scheduled {
+            if visit(Some(each.schedule), each.method).is_break() {
+                return Ok(());
+            }
+        }
+        // The last one: whether the visitor had enough is of no interest here.
+        let _ = visit(None, door.authentication.method);
+        Ok(())
+    }
+
+    fn areas(&self, door: DoorId) -> Result<DoorAreas, Unreadable> {
+        let Some(door) = self.fact::<Door>(door)? else {
+            return Ok(DoorAreas::default());
+        };
+        let facts = |id: Option<AreaId>| match id {
+            Some(id) => Ok(self.fact::<Area>(id)?.as_ref().map(AreaFacts::of)),
+            None => Ok(None),
+        };
+        Ok(DoorAreas {
+            inside: facts(door.inside)?,
+            outside: facts(door.outside)?,
+        })
+    }
 }
 
 impl TableLookup for TableView {
@@ -165,6 +200,10 @@ impl TableLookup for TableView {
     ) -> Result<Vec<CredentialId>, Unreadable> {
         let found = Self::credentials_known_by(self, identity).map_err(unreadable)?;
         Ok(found.iter().map(|credential| credential.id).collect())
+    }
+
+    fn pins_of_several(&self) -> Result<Vec<Vec<CredentialId>>, Unreadable> {
+        Self::pins_of_several(self, SHARED_PINS_MAX).map_err(unreadable)
     }
 
     fn credentials_of(&self, user: UserId) -> Result<Vec<CredentialId>, Unreadable> {

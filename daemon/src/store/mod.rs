@@ -41,6 +41,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use doorward_core::model::{Kind, TableDelta, ValidatedChange};
+use doorward_core::pin::PinKey;
 use doorward_core::time::Wall;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -153,6 +154,12 @@ impl Store {
         TableView {
             shared: Arc::clone(&self.shared),
         }
+    }
+
+    /// The key under which the prints of PINs are made.
+    #[must_use]
+    pub fn pin_key(&self) -> &PinKey {
+        &self.shared.pin_key
     }
 
     /// A free id for a new record. Never given out again once a record of it was committed.

@@ -8,6 +8,7 @@ use std::sync::mpsc as std_mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use doorward_core::pin::PinKey;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -18,6 +19,7 @@ use super::sink::EVENTS_QUEUED_MAX;
 use super::thread::{EventLog, Worker};
 use super::{
     CHANGES_QUEUED_MAX, EventReader, Store, StoreError, StoreOptions, audit, events, journal, rows,
+    salt,
 };
 
 /// The schema version of the table that this code writes, and the newest that it reads.
@@ -63,7 +65,8 @@ impl Store {
         database.sync()?;
         let newest = events::newest(&database.trees.events)?;
         let hash = verify_heads(&database.trees, newest)?;
-        let shared = Arc::new(Shared::new(database.trees.clone(), newest)?);
+        let pin_key = pin_key(&mut database)?;
+        let shared = Arc::new(Shared::new(database.trees.clone(), newest, pin_key)?);
 
         let (events, event_queue) = mpsc::channel(EVENTS_QUEUED_MAX);
         let (changes, change_queue) = mpsc::channel(CHANGES_QUEUED_MAX);
@@ -119,6 +122,22 @@ fn check_schema(path: &Path, database: &mut Database) -> Result<(), StoreError> 
         });
     }
     Ok(())
+}
+
+/// The key under which the prints of PINs are made. It is part of the table, so that a backup of
+/// the table is whole; it is made at the first start.
+fn pin_key(database: &mut Database) -> Result<PinKey, StoreError> {
+    let table = &database.trees.table;
+    if let Some(value) = table.get(rows::PIN_KEY)? {
+        let bytes: Result<[u8; 32], _> = value.as_ref().try_into();
+        return bytes
+            .map(PinKey::new)
+            .map_err(|_| StoreError::row("table", rows::PIN_KEY, "it is not a key of 32 bytes"));
+    }
+    let key = salt()?;
+    table.insert(rows::PIN_KEY, &key)?;
+    database.sync()?;
+    Ok(PinKey::new(key))
 }
 
 /// Checks the ends of both logs. Returns the hash of the newest event.

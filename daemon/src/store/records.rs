@@ -1,7 +1,8 @@
 //! Records of each kind, to and from what is stored.
 
 use doorward_core::model::{
-    Company, Credential, Door, DoorGroup, Grant, Key, Kind, Place, Record, Schedule, Share, User,
+    Area, Company, Credential, Door, DoorGroup, Grant, Key, Kind, Place, Record, Schedule, Share,
+    User,
 };
 use rmpv::Value;
 use serde::Deserialize;
@@ -22,6 +23,7 @@ macro_rules! for_kind {
             Kind::DoorGroup => { type $with = DoorGroup; Ok(Record::DoorGroup($($use)*)) }
             Kind::Share => { type $with = Share; Ok(Record::Share($($use)*)) }
             Kind::Company => { type $with = Company; Ok(Record::Company($($use)*)) }
+            Kind::Area => { type $with = Area; Ok(Record::Area($($use)*)) }
         }
     };
 }
@@ -58,5 +60,6 @@ pub(super) fn encode(record: &Record, old: Option<&[u8]>) -> Result<Vec<u8>, Dec
         Record::DoorGroup(record) => over(record, old),
         Record::Share(record) => over(record, old),
         Record::Company(record) => over(record, old),
+        Record::Area(record) => over(record, old),
     }
 }

@@ -2,9 +2,10 @@
 //! a kind lie together in the order of their ids.
 
 use doorward_core::ids::{
-    CompanyId, CredentialId, DoorGroupId, DoorId, KeyId, PlaceId, ScheduleId, UserId,
+    AreaId, CompanyId, CredentialId, DoorGroupId, DoorId, KeyId, PlaceId, ScheduleId, UserId,
 };
 use doorward_core::model::{Kind, Record, RecordRef, email_folded};
+use doorward_core::pin::PinPrint;
 use doorward_core::view::CardIdentity;
 
 use super::StoreError;
@@ -25,8 +26,11 @@ pub(super) const REVISION: &[u8] = &[META, b'r'];
 /// The schema version of the whole table: 4 bytes, big-endian.
 pub(super) const SCHEMA: &[u8] = &[META, b's'];
 
+/// The key under which the prints of PINs are made: 32 bytes.
+pub(super) const PIN_KEY: &[u8] = &[META, b'p'];
+
 /// All kinds, in the order of their bytes.
-pub(super) const KINDS: [Kind; 10] = [
+pub(super) const KINDS: [Kind; 11] = [
     Kind::Place,
     Kind::Door,
     Kind::User,
@@ -37,6 +41,7 @@ pub(super) const KINDS: [Kind; 10] = [
     Kind::DoorGroup,
     Kind::Share,
     Kind::Company,
+    Kind::Area,
 ];
 
 /// The byte that stands for a kind. Never changes.
@@ -52,6 +57,7 @@ const fn kind_byte(kind: Kind) -> u8 {
         Kind::DoorGroup => 8,
         Kind::Share => 9,
         Kind::Company => 10,
+        Kind::Area => 15,
     }
 }
 
@@ -75,6 +81,7 @@ pub(super) fn record(reference: RecordRef) -> Vec<u8> {
         | RecordRef::Credential(CredentialId(id))
         | RecordRef::Key(KeyId(id))
         | RecordRef::Schedule(ScheduleId(id))
+        | RecordRef::Area(AreaId(id))
         | RecordRef::DoorGroup(DoorGroupId(id))
         | RecordRef::Company(CompanyId(id)) => join(&[&kind, &id.to_be_bytes()]),
         RecordRef::Share { door, place } => {
@@ -105,6 +112,7 @@ pub(super) const fn number(reference: RecordRef) -> Option<u32> {
         | RecordRef::Credential(CredentialId(id))
         | RecordRef::Key(KeyId(id))
         | RecordRef::Schedule(ScheduleId(id))
+        | RecordRef::Area(AreaId(id))
         | RecordRef::DoorGroup(DoorGroupId(id))
         | RecordRef::Company(CompanyId(id)) => Some(id),
         RecordRef::Grant { .. } | RecordRef::Share { .. } => None,
@@ -238,7 +246,7 @@ pub(super) fn index_rows(record: &Record) -> Vec<Vec<u8>> {
             rows
         }
         Record::Grant(grant) => vec![Index::UsersByKey(grant.key).row(grant.user.0)],
-        Record::Schedule(_) => Vec::new(),
+        Record::Schedule(_) | Record::Area(_) => Vec::new(),
         Record::DoorGroup(group) => {
             let id = group.id.0;
             let mut rows = vec![Index::GroupsByPlace(group.place).row(id)];
@@ -271,7 +279,15 @@ pub(super) fn identity(identity: &CardIdentity) -> Vec<u8> {
             let count = u16::try_from(bits.len()).unwrap_or(u16::MAX);
             join(&[b"b", &count.to_be_bytes(), bits.bytes()])
         }
+        CardIdentity::Pin(print) => join(&[b"p", print.bytes()]),
     }
+}
+
+/// What the index rows of all PINs begin with.
+pub(super) fn pin_identities() -> Vec<u8> {
+    let bytes = 1 + PinPrint::BYTES;
+    let length = u16::try_from(bytes).unwrap_or(u16::MAX).to_be_bytes();
+    join(&[&[INDEXES | 1], &length, b"p"])
 }
 
 /// The row of a page of the journal.

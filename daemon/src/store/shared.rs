@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Instant;
 
 use doorward_core::model::{Kind, RecordRef};
+use doorward_core::pin::PinKey;
 use doorward_core::schedule::Zones;
 use doorward_core::time::Mono;
 use tokio::sync::{Notify, watch};
@@ -28,6 +29,8 @@ pub(super) struct Shared {
     next_ids: [AtomicU32; rows::KINDS.len()],
     /// Time zones that schedules were read in.
     pub(super) zones: Mutex<Zones>,
+    /// Under which the prints of PINs are made.
+    pub(super) pin_key: PinKey,
     /// When the store's thread began to wait for the disk, in microseconds and at least 1;
     /// 0 while it does not.
     waiting_since: AtomicU64,
@@ -35,7 +38,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(trees: Trees, durable_seq: u64) -> Result<Self, StoreError> {
+    pub(super) fn new(trees: Trees, durable_seq: u64, pin_key: PinKey) -> Result<Self, StoreError> {
         let mut next_ids = [const { AtomicU32::new(1) }; rows::KINDS.len()];
         for (next, kind) in next_ids.iter_mut().zip(rows::KINDS) {
             *next.get_mut() = table::next_id(&trees.table, kind)?;
@@ -48,6 +51,7 @@ impl Shared {
             cursors_moved: Notify::new(),
             next_ids,
             zones: Mutex::default(),
+            pin_key,
             waiting_since: AtomicU64::new(0),
             opened: Instant::now(),
         })

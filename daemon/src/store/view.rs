@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use doorward_core::ids::{
-    CompanyId, CredentialId, DoorGroupId, DoorId, KeyId, PlaceId, ScheduleId, UserId,
+    AreaId, CompanyId, CredentialId, DoorGroupId, DoorId, KeyId, PlaceId, ScheduleId, UserId,
 };
 use doorward_core::model::{
-    Company, Credential, Door, DoorGroup, Grant, Key, Kind, Place, Record, RecordRef, Schedule,
-    Share, User,
+    Area, Company, Credential, Door, DoorGroup, Grant, Key, Kind, Place, Record, RecordRef,
+    Schedule, Share, User,
 };
 use doorward_core::view::CardIdentity;
 use sled::{IVec, Tree};
@@ -72,6 +72,7 @@ table_record! {
     DoorGroup, DoorGroupId, |id| RecordRef::DoorGroup(id);
     Share, (DoorId, PlaceId), |(door, place)| RecordRef::Share { door, place };
     Company, CompanyId, |id| RecordRef::Company(id);
+    Area, AreaId, |id| RecordRef::Area(id);
 }
 
 impl TableView {
@@ -253,6 +254,34 @@ impl TableView {
     pub fn user_by_email(&self, email: &str) -> Result<Option<UserId>, StoreError> {
         let users = self.found(Index::UsersByEmail(email), None, 1)?;
         Ok(users.first().copied().map(UserId))
+    }
+
+    /// The credentials of each PIN that several credentials have, in the order of the PINs' prints;
+    /// at most `limit` PINs.
+    pub fn pins_of_several(&self, limit: usize) -> Result<Vec<Vec<CredentialId>>, StoreError> {
+        let mut several: Vec<Vec<CredentialId>> = Vec::new();
+        let mut alike: (Vec<u8>, Vec<CredentialId>) = Default::default();
+        self.shared.read(|trees| {
+            for row in trees.table.scan_prefix(rows::pin_identities()).keys() {
+                let row = row?;
+                let id = CredentialId(rows::found(&row)?);
+                let identity = &row[..row.len() - 4];
+                if alike.0 == identity {
+                    alike.1.push(id);
+                    continue;
+                }
+                let whole = std::mem::replace(&mut alike, (identity.to_vec(), vec![id])).1;
+                several.extend((whole.len() > 1).then_some(whole));
+                if several.len() >= limit {
+                    return Ok(());
+                }
+            }
+            Ok(())
+        })?;
+        if several.len() < limit && alike.1.len() > 1 {
+            several.push(alike.1);
+        }
+        Ok(several)
     }
 
     fn all_found<T>(&self, index: Index<'_>, id: fn(u32) -> T) -> Result<Vec<T>, StoreError> {

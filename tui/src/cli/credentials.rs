@@ -160,6 +160,7 @@ pub(crate) fn number(data: &CredentialData) -> String {
     match data {
         CredentialData::Card(number) | CredentialData::Phone(number) => number.to_string(),
         CredentialData::RawCard { bits } => format!("{} bits", bits.len()),
+        CredentialData::Pin { .. } => "••••".to_owned(),
     }
 }
 

@@ -78,6 +78,9 @@ async fn add(context: &mut Context, name: String, fields: &DoorFields) -> Result
         relock: Relock::default(),
         fail_mode: FailMode::default(),
         mode: DoorMode::Normal,
+        authentication: doorward_core::model::Authentication::default(),
+        inside: None,
+        outside: None,
         wiring: DoorWiring::default(),
     };
     set(&mut door, fields);

@@ -40,6 +40,9 @@ fn door(id: u32, name: &str, readers: (&str, Option<&str>), output: u16) -> Door
         relock: Relock::OnClose,
         fail_mode: FailMode::Secure,
         mode: DoorMode::Normal,
+        authentication: doorward_core::model::Authentication::default(),
+        inside: None,
+        outside: None,
         wiring: DoorWiring {
             entry_readers: vec![readers.0.to_owned()],
             exit_readers: readers.1.iter().map(ToString::to_string).collect(),

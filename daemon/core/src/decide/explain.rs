@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use super::rules::judge;
 use super::trace::{Rule, Trace};
-use super::{Decision, Outcome, Policy, Request};
+use super::{Decision, Outcome, Policy, QuietSite, Request, SiteState};
 use crate::event::Reason;
 use crate::ids::{CredentialId, KeyId, UserId};
 use crate::time::{ClockTrust, Now, Wall};
@@ -61,13 +61,24 @@ pub fn explain<V: AccessView>(
     now: Now,
     policy: Policy,
 ) -> Explanation {
+    explain_at(view, &QuietSite, request, now, policy)
+}
+
+/// The same by the rules of [`decide_at`](super::decide_at()).
+pub fn explain_at<V: AccessView, S: SiteState>(
+    view: &V,
+    site: &S,
+    request: &Request<'_>,
+    now: Now,
+    policy: Policy,
+) -> Explanation {
     let mut steps = Steps(Vec::new());
     let Decision {
         outcome,
         reason,
         matched,
         ..
-    } = judge(view, request, now, policy, &mut steps);
+    } = judge(view, site, request, now, policy, &mut steps);
     Explanation {
         outcome,
         reason,

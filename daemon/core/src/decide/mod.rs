@@ -1,12 +1,16 @@
 //! The rules of access, in order; and why.
 
+mod areas;
+mod authentication;
 mod explain;
 mod found;
 mod rules;
+mod site;
 mod trace;
 
-pub use explain::{Explanation, Step, explain};
-pub use rules::decide;
+pub use explain::{Explanation, Step, explain, explain_at};
+pub use rules::{decide, decide_at};
+pub use site::{Location, QuietSite, SiteMap, SiteState};
 pub use trace::Rule;
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::card::CardRead;
 use crate::event::{Direction, Reason};
 use crate::ids::{CredentialId, DoorId, KeyId, UserId};
+use crate::pin::PinPrint;
 
 /// A wish to pass a door.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +38,10 @@ pub struct Request<'a> {
 pub enum Shown<'a> {
     /// A card, with everything that it can mean.
     Card(&'a CardRead),
+    /// A PIN alone.
+    Pin(PinPrint),
+    /// A card, then a PIN.
+    CardAndPin(&'a CardRead, PinPrint),
     /// One credential, for questions asked at a desk.
     Credential(CredentialId),
     /// A user with a credential in order, for questions asked at a desk.
@@ -79,6 +88,8 @@ pub struct Decision {
     pub matched: Matched,
     /// How long to unlock, if granted.
     pub unlock: UnlockTime,
+    /// What else somebody must know of it, granted or denied.
+    pub notes: Notes,
 }
 
 impl Decision {
@@ -87,6 +98,19 @@ impl Decision {
     pub const fn is_granted(&self) -> bool {
         matches!(self.outcome, Outcome::Granted)
     }
+}
+
+/// What somebody must know of a decision beside its outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Notes {
+    /// A duress PIN was entered.
+    pub duress: bool,
+    /// Soft anti-passback would have refused.
+    pub passback: bool,
+    /// A wrong PIN was entered.
+    pub wrong_pin: bool,
+    /// The user is the second of two: the first waits at the door.
+    pub first_of_two: Option<UserId>,
 }
 
 /// Granted or denied.
@@ -121,5 +145,7 @@ pub enum UnlockTime {
     Extended,
 }
 
+#[cfg(test)]
+mod site_tests;
 #[cfg(test)]
 mod tests;

@@ -1,13 +1,17 @@
 use core::fmt;
 use core::ops::ControlFlow;
 
+use super::authentication::{self, Asked, Asking, PinShown};
 use super::found::{Clock, Found, Reading};
 use super::trace::{Rule, Silent, Trace};
-use super::{Decision, Matched, Outcome, Policy, Relay, Request, Shown, UnlockTime};
+use super::{
+    Decision, Matched, Notes, Outcome, Policy, QuietSite, Relay, Request, Shown, SiteState,
+    UnlockTime,
+};
 use crate::card::CardRead;
 use crate::event::{Direction, Reason};
 use crate::ids::{DoorId, KeyId};
-use crate::model::{CredentialState, DoorMode, Interval, UserState};
+use crate::model::{CredentialState, DoorMode, Factor, Interval, UserState};
 use crate::time::Now;
 use crate::view::{
     AccessView, BlockFacts, CardIdentity, CredentialFacts, DoorFacts, KeyFacts, Unreadable,
@@ -36,13 +40,26 @@ use crate::view::{
 /// 11. It is in its window: `key_outside_window`.
 /// 12. It is in its schedule: `outside_schedule`.
 ///
-/// If none does, the reason is that of the key that got furthest; of several, the first. At last:
+/// If none does, the reason is that of the key that got furthest; of several, the first. Then:
 ///
-/// 13. The door's relay can be driven: `relay_unavailable`.
+/// 13. What was shown is what the door asks for at this time, and is not locked out: `pin_required`,
+///     `card_required`, `pin_wrong`, `pin_locked_out`. At exit readers one card or PIN is enough.
+/// 14. Whoever comes in is not inside already, nor was last let in elsewhere, nor came in just now:
+///     `anti_passback`, `anti_passback_timed`. A soft rule only notes it.
+/// 15. No other door of a mantrap stands open or unlocked: `interlock`.
+/// 16. Where two must come in together, this is the second: `second_person_needed`.
+/// 17. There is room inside: `area_full`.
+///
+/// Exit readers are not asked 14, 16 and 17, and 15 only where the area says so. At last:
+///
+/// 18. The door's relay can be driven: `relay_unavailable`.
 ///
 /// Wherever 5 and 9 to 12 would have to look at a clock that is not trusted, the site's
 /// [`UntrustedClock`](super::UntrustedClock) decides whether they do; if not, they fail with `clock_not_trusted`. A table
 /// that cannot be read denies with `table_unreadable`.
+///
+/// Rules 13 to 16 are asked of a site at which nothing goes on; [`decide_at`] asks them of one that
+/// runs.
 #[inline]
 pub fn decide<V: AccessView>(
     view: &V,
@@ -50,13 +67,26 @@ pub fn decide<V: AccessView>(
     now: Now,
     policy: Policy,
 ) -> Decision {
-    judge(view, request, now, policy, &mut Silent)
+    decide_at(view, &QuietSite, request, now, policy)
+}
+
+/// The same, at a site that runs.
+#[inline]
+pub fn decide_at<V: AccessView, S: SiteState>(
+    view: &V,
+    site: &S,
+    request: &Request<'_>,
+    now: Now,
+    policy: Policy,
+) -> Decision {
+    judge(view, site, request, now, policy, &mut Silent)
 }
 
 /// The rules themselves, for `decide` and `explain` alike.
 #[inline]
-pub(super) fn judge<V: AccessView, T: Trace>(
+pub(super) fn judge<V: AccessView, S: SiteState, T: Trace>(
     view: &V,
+    site: &S,
     request: &Request<'_>,
     now: Now,
     policy: Policy,
@@ -64,8 +94,10 @@ pub(super) fn judge<V: AccessView, T: Trace>(
 ) -> Decision {
     let mut case = Case {
         view,
+        site,
         clock: Clock::new(now, policy),
         matched: Matched::default(),
+        notes: Notes::default(),
         trace,
     };
     let (outcome, reason, unlock) = match case.judge(request) {
@@ -77,12 +109,13 @@ pub(super) fn judge<V: AccessView, T: Trace>(
         reason,
         matched: case.matched,
         unlock,
+        notes: case.notes,
     }
 }
 
 /// The rule that failed, and the reason it gives.
 #[derive(Clone, Copy)]
-struct Denial {
+pub(super) struct Denial {
     rule: Rule,
     reason: Reason,
 }
@@ -97,11 +130,21 @@ impl From<Unreadable> for Denial {
 }
 
 /// One request being judged.
-struct Case<'a, V, T> {
-    view: &'a V,
-    clock: Clock,
+pub(super) struct Case<'a, V, S, T> {
+    pub(super) view: &'a V,
+    pub(super) site: &'a S,
+    pub(super) clock: Clock,
     matched: Matched,
+    pub(super) notes: Notes,
     trace: &'a mut T,
+}
+
+/// Who was met, and by what.
+struct Met<U> {
+    credential: Option<Found<CredentialFacts<U>>>,
+    user: Option<Holder<U>>,
+    shown: authentication::Shown,
+    pin: PinShown,
 }
 
 /// A user, and how the view names them.
@@ -110,20 +153,22 @@ struct Holder<U> {
     facts: UserFacts,
 }
 
-impl<V: AccessView, T: Trace> Case<'_, V, T> {
+impl<V: AccessView, S: SiteState, T: Trace> Case<'_, V, S, T> {
     fn judge(&mut self, request: &Request<'_>) -> Result<UnlockTime, Denial> {
         let door = self.door_known(request.door)?;
         // Who it is comes before the door's mode, so that a denial by mode tells whom it met.
-        let (credential, user) = self.identify(&request.shown)?;
+        let met = self.identify(&request.shown)?;
         self.door_mode(door.1, request.direction)?;
-        if let Some(found) = credential {
-            let credential = self.credential_known(found)?;
+        if let Some(found) = met.credential {
+            let credential = self.credential_known(found, met.shown)?;
             self.credential_active(&credential)?;
             self.credential_valid(&credential)?;
             self.credential_held(&credential)?;
         }
-        let user = self.user_active(user)?;
+        let user = self.user_active(met.user)?;
         self.some_key_opens(user.name, door.0)?;
+        self.authenticated(door.0, request.direction, met.shown, met.pin)?;
+        self.area_rules(door.0, request.direction, user.facts.id)?;
         self.relay_ready(request.relay)?;
         Ok(match user.facts.extended_unlock {
             true => UnlockTime::Extended,
@@ -162,6 +207,7 @@ impl<V: AccessView, T: Trace> Case<'_, V, T> {
     fn credential_known(
         &mut self,
         found: Found<CredentialFacts<V::User>>,
+        shown: authentication::Shown,
     ) -> Result<CredentialFacts<V::User>, Denial> {
         let rule = Rule::CredentialKnown;
         let (reason, facts) = match found {
@@ -169,7 +215,13 @@ impl<V: AccessView, T: Trace> Case<'_, V, T> {
                 self.met(rule, format_args!("credential {}", credential.id));
                 return Ok(credential);
             }
+            Found::None if shown == authentication::Shown::Pin => {
+                (Reason::PinUnknown, "no credential is known by this PIN")
+            }
             Found::None => (Reason::CardUnknown, "no credential is known by this"),
+            Found::Several if shown == authentication::Shown::Pin => {
+                (Reason::PinAmbiguous, "several users have this PIN")
+            }
             Found::Several => (
                 Reason::CardAmbiguous,
                 "several credentials are known by this",
@@ -380,6 +432,38 @@ impl<V: AccessView, T: Trace> Case<'_, V, T> {
         self.rule_of_key(rule, key.id, denied, facts)
     }
 
+    fn authenticated(
+        &mut self,
+        door: DoorId,
+        direction: Direction,
+        shown: authentication::Shown,
+        pin: PinShown,
+    ) -> Result<(), Denial> {
+        let asked = match direction {
+            Direction::Entry => authentication::asked(self.view, self.clock, door)?,
+            Direction::Exit => Asked::ANYTHING,
+        };
+        let locked_out = || {
+            let credential = self.matched.credential;
+            credential.is_some_and(|card| self.site.is_locked_out(card))
+        };
+        let denied = match (shown, pin) {
+            // A right PIN counts for nothing while the card is locked out: else a guesser would see
+            // by the grant that it was right.
+            (authentication::Shown::CardAndPin, _) if locked_out() => Some(Reason::PinLockedOut),
+            (authentication::Shown::CardAndPin, PinShown::Wrong) => Some(Reason::PinWrong),
+            _ if asked.is_met_by(shown) => None,
+            (authentication::Shown::Pin, _) => Some(Reason::CardRequired),
+            _ => Some(Reason::PinRequired),
+        };
+        let method = asked.method;
+        self.rule(
+            Rule::Authenticated,
+            denied,
+            format_args!("{} asked for, shown {}", Asking(method), shown.word()),
+        )
+    }
+
     fn relay_ready(&mut self, relay: Relay) -> Result<(), Denial> {
         let (denied, facts) = match relay {
             Relay::Ready => (None, "the relay can be driven"),
@@ -392,28 +476,23 @@ impl<V: AccessView, T: Trace> Case<'_, V, T> {
     }
 
     /// Finds what was shown and whose it is, and notes both as matched. Judges nothing.
-    #[allow(clippy::type_complexity, reason = "named once, here")]
-    fn identify(
-        &mut self,
-        shown: &Shown<'_>,
-    ) -> Result<
-        (
-            Option<Found<CredentialFacts<V::User>>>,
-            Option<Holder<V::User>>,
-        ),
-        Unreadable,
-    > {
+    fn identify(&mut self, shown: &Shown<'_>) -> Result<Met<V::User>, Unreadable> {
+        let holder = |found: Found<CredentialFacts<V::User>>| found.one().and_then(|one| one.user);
         let (credential, user) = match *shown {
-            Shown::Card(read) => {
+            Shown::Card(read) | Shown::CardAndPin(read, _) => {
                 let found = self.find_card(read)?;
-                (Some(found), found.one().and_then(|one| one.user))
+                (Some(found), holder(found))
+            }
+            Shown::Pin(print) => {
+                let found = self.find([CardIdentity::Pin(print)])?;
+                (Some(found), holder(found))
             }
             Shown::Credential(id) => {
                 let found = match self.view.credential(id)? {
                     Some(credential) => Found::One(credential),
                     None => Found::None,
                 };
-                (Some(found), found.one().and_then(|one| one.user))
+                (Some(found), holder(found))
             }
             Shown::User(id) => (None, self.view.find_user(id)?),
         };
@@ -421,23 +500,53 @@ impl<V: AccessView, T: Trace> Case<'_, V, T> {
             Some(name) => self.view.user(name)?.map(|facts| Holder { name, facts }),
             None => None,
         };
-        self.matched.credential = credential.and_then(Found::one).map(|one| one.id);
+        let one = credential.and_then(Found::one);
+        self.matched.credential = one.map(|one| one.id);
         self.matched.user = holder.as_ref().map(|holder| holder.facts.id);
-        Ok((credential, holder))
+        let pin = match *shown {
+            Shown::CardAndPin(_, print) => {
+                authentication::pin_of(self.view, self.clock, user, print)?
+            }
+            _ => PinShown::None,
+        };
+        let factor = one.map(|one| one.factor);
+        self.notes.duress = pin == PinShown::Duress || factor == Some(Factor::DuressPin);
+        self.notes.wrong_pin = pin == PinShown::Wrong;
+        let shown = match (*shown, factor) {
+            (Shown::CardAndPin(..), _) => authentication::Shown::CardAndPin,
+            (Shown::User(_), _) => authentication::Shown::Everything,
+            (Shown::Pin(_), _) | (_, Some(Factor::Pin | Factor::DuressPin)) => {
+                authentication::Shown::Pin
+            }
+            (Shown::Card(_) | Shown::Credential(_), _) => authentication::Shown::Card,
+        };
+        Ok(Met {
+            credential,
+            user: holder,
+            shown,
+            pin,
+        })
     }
 
     fn find_card(&self, read: &CardRead) -> Result<Found<CredentialFacts<V::User>>, Unreadable> {
+        let numbers = read.readings().copied().map(CardIdentity::Number);
+        self.find([CardIdentity::Bits(read.bits)].into_iter().chain(numbers))
+    }
+
+    /// The credential that is known by any of these. Removed ones count only without others.
+    #[inline]
+    fn find(
+        &self,
+        identities: impl IntoIterator<Item = CardIdentity>,
+    ) -> Result<Found<CredentialFacts<V::User>>, Unreadable> {
         let mut live = Found::None;
         let mut removed = Found::None;
         let mut add = |credential: CredentialFacts<V::User>| match credential.state {
             CredentialState::Removed => removed.add(credential),
             _ => live.add(credential),
         };
-        self.view
-            .credentials(&CardIdentity::Bits(read.bits), &mut add)?;
-        for number in read.readings() {
-            self.view
-                .credentials(&CardIdentity::Number(*number), &mut add)?;
+        for identity in identities {
+            self.view.credentials(&identity, &mut add)?;
         }
         Ok(match (live, removed) {
             (Found::None, Found::Several) => Found::SeveralRemoved,
@@ -455,7 +564,7 @@ impl<V: AccessView, T: Trace> Case<'_, V, T> {
         Denial { rule, reason }
     }
 
-    fn rule(
+    pub(super) fn rule(
         &mut self,
         rule: Rule,
         denied: Option<Reason>,

@@ -9,13 +9,13 @@ use crate::fixture::{
 };
 use crate::ids::{CredentialId, DoorId, KeyId, ScheduleId, UserId};
 use crate::model::{
-    Block, Change, CredentialData, CredentialState, DoorMode, Grant, Interval, Key, Record,
-    RecordRef, UserState,
+    AuthMethod, Block, Change, CredentialData, CredentialState, DoorMode, Grant, Interval, Key,
+    Record, RecordRef, UserState,
 };
 use crate::time::{ClockTrust, Now, Wall};
 use crate::view::{
-    AccessView, CardIdentity, CredentialFacts, DoorFacts, KeyFacts, MapView, ScheduleReading,
-    Unreadable, UserFacts,
+    AccessView, CardIdentity, CredentialFacts, DoorAreas, DoorFacts, KeyFacts, MapView,
+    ScheduleReading, Unreadable, UserFacts,
 };
 
 /// A Tuesday, 10:00 in Stockholm.
@@ -399,6 +399,8 @@ enum Question {
     Grants,
     Key,
     Schedule,
+    Authentication,
+    Areas,
 }
 
 impl Failing {
@@ -467,6 +469,20 @@ impl AccessView for Failing {
         self.asked(Question::Schedule)?;
         self.table.schedule(schedule, at)
     }
+
+    fn authentication(
+        &self,
+        door: DoorId,
+        visit: impl FnMut(Option<ScheduleId>, AuthMethod) -> ControlFlow<()>,
+    ) -> Result<(), Unreadable> {
+        self.asked(Question::Authentication)?;
+        self.table.authentication(door, visit)
+    }
+
+    fn areas(&self, door: DoorId) -> Result<DoorAreas, Unreadable> {
+        self.asked(Question::Areas)?;
+        self.table.areas(door)
+    }
 }
 
 #[test]
@@ -478,6 +494,8 @@ fn a_table_that_cannot_be_read_denies() {
         Question::Grants,
         Question::Key,
         Question::Schedule,
+        Question::Authentication,
+        Question::Areas,
     ] {
         let scheduled = changed_key(|key| key.schedule = Some(ScheduleId(1)));
         let table = small_site().into_iter().chain(scheduled).collect();
@@ -604,7 +622,8 @@ fn an_explanation_reads_from_door_to_relay() {
     ];
     let mut expect = until_schedule.to_vec();
     expect.push("12 ok Tuesday 10:00 is within schedule 1");
-    expect.push("13 ok the relay can be driven");
+    expect.push("13 ok a card asked for, shown a card");
+    expect.push("18 ok the relay can be driven");
     assert_eq!(lines(NOON_ISH), expect);
 
     let mut expect = until_schedule.to_vec();
@@ -626,7 +645,7 @@ fn explanations_are_plain_data() {
     let back: super::Explanation =
         serde_json::from_str(&serde_json::to_string(&explanation).unwrap()).unwrap();
     assert_eq!(back, explanation);
-    assert_eq!(Rule::RelayReady.number(), 13);
+    assert_eq!(Rule::RelayReady.number(), 18);
 }
 
 #[test]

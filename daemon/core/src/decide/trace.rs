@@ -33,8 +33,18 @@ pub enum Rule {
     KeyInWindow = 11,
     /// It is in its schedule.
     KeyInSchedule = 12,
+    /// What was shown is what the door asks for.
+    Authenticated = 13,
+    /// The user is not inside already, nor was last let in elsewhere.
+    AntiPassback = 14,
+    /// The other doors of a mantrap are closed.
+    Interlock = 15,
+    /// Two come in together, where they must.
+    TwoPerson = 16,
+    /// There is room inside.
+    Occupancy = 17,
     /// The door's relay can be driven.
-    RelayReady = 13,
+    RelayReady = 18,
 }
 
 impl Rule {

@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 use super::ids::{IdMap, mix};
 use crate::card::{CardBits, FormatName, MAX_CARD_BITS};
 use crate::ids::CredentialId;
-use crate::model::CredentialState;
+use crate::model::{CredentialState, Factor};
+use crate::pin::PinPrint;
 use crate::view::CardIdentity;
 
 /// Buckets of a segment: 64 KiB.
@@ -58,9 +59,32 @@ pub(super) struct Entry {
     shared: bool,
 }
 
-/// [`CredentialState`], with a default.
+/// [`CredentialState`] with a default in the lower bits, [`Factor`] above them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct EntryState(u8);
+
+impl EntryState {
+    const STATE: u8 = 0x0F;
+    const PIN: u8 = 0x10;
+    const DURESS_PIN: u8 = 0x20;
+
+    pub(super) fn new(state: CredentialState, factor: Factor) -> Self {
+        let factor = match factor {
+            Factor::Card => 0,
+            Factor::Pin => Self::PIN,
+            Factor::DuressPin => Self::DURESS_PIN,
+        };
+        Self(Self::from(state).0 | factor)
+    }
+
+    pub(super) const fn factor(self) -> Factor {
+        match self.0 & !Self::STATE {
+            Self::PIN => Factor::Pin,
+            Self::DURESS_PIN => Factor::DuressPin,
+            _ => Factor::Card,
+        }
+    }
+}
 
 impl From<CredentialState> for EntryState {
     fn from(state: CredentialState) -> Self {
@@ -75,7 +99,7 @@ impl From<CredentialState> for EntryState {
 
 impl From<EntryState> for CredentialState {
     fn from(state: EntryState) -> Self {
-        match state.0 {
+        match state.0 & EntryState::STATE {
             3 => Self::Active,
             2 => Self::Inactive,
             1 => Self::Pending,
@@ -88,13 +112,13 @@ impl Entry {
     pub(super) const NOBODY: u32 = u32::MAX;
     pub(super) const ALWAYS: u32 = u32::MAX;
 
-    pub(super) fn new(id: CredentialId, user: u32, validity: u32, state: CredentialState) -> Self {
+    pub(super) fn new(id: CredentialId, user: u32, validity: u32, state: EntryState) -> Self {
         Self {
             identity: Identity::EMPTY,
             id: id.0,
             user,
             validity,
-            state: state.into(),
+            state,
             shared: false,
         }
     }
@@ -410,6 +434,8 @@ const FORMAT_SHIFT: u32 = 96;
 const FACILITY_SHIFT: u32 = 64;
 const LENGTH_SHIFT: u32 = 112;
 const LONG: u128 = 1 << 125;
+/// Not a card: the print of a PIN in the lower 96 bits.
+const PIN: u128 = 1 << 124;
 
 impl Identities {
     #[inline]
@@ -425,6 +451,7 @@ impl Identities {
             CardIdentity::Bits(bits) if self.of_length[bits.len()] == 0 => None,
             CardIdentity::Bits(bits) if bits.len() <= INLINE_BITS => Some(of_bits(bits)),
             CardIdentity::Bits(bits) => self.long.get(bits).map(|(at, _)| of_long(bits, *at)),
+            CardIdentity::Pin(print) => Some(of_pin(print)),
         }
     }
 
@@ -452,11 +479,12 @@ impl Identities {
                 }
                 of_long(bits, *at)
             }
+            CardIdentity::Pin(print) => of_pin(print),
         }
     }
 
     fn release(&mut self, identity: Identity) {
-        if identity.0 & NUMBER != 0 {
+        if identity.0 & NUMBER != 0 || identity.0 & PIN != 0 {
             return;
         }
         let length = ((identity.0 >> LENGTH_SHIFT) & 0x1FF) as usize;
@@ -500,6 +528,12 @@ fn of_bits(bits: &CardBits) -> Identity {
     Identity((bits.len() as u128) << LENGTH_SHIFT | u128::from_be_bytes(bytes))
 }
 
+fn of_pin(print: &PinPrint) -> Identity {
+    let mut bytes = [0; 16];
+    bytes[4..].copy_from_slice(print.bytes());
+    Identity(PIN | u128::from_be_bytes(bytes))
+}
+
 fn of_long(bits: &CardBits, at: u32) -> Identity {
     Identity(LONG | (bits.len() as u128) << LENGTH_SHIFT | u128::from(at))
 }
@@ -512,7 +546,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     fn entry(id: u32) -> Entry {
-        Entry::new(CredentialId(id), id, Entry::ALWAYS, CredentialState::Active)
+        let state = EntryState::new(CredentialState::Active, Factor::Card);
+        Entry::new(CredentialId(id), id, Entry::ALWAYS, state)
     }
 
     fn ids_of(cards: &Cards, identity: &CardIdentity) -> BTreeSet<u32> {

@@ -235,13 +235,13 @@ impl Keys {
         slot
     }
 
-    fn refer_schedule(&mut self, id: u32) -> u32 {
+    pub(super) fn refer_schedule(&mut self, id: u32) -> u32 {
         let slot = self.schedule_slot_of(id);
         self.schedules.at_mut(slot).keys += 1;
         slot
     }
 
-    fn unrefer_schedule(&mut self, slot: u32) {
+    pub(super) fn unrefer_schedule(&mut self, slot: u32) {
         if slot != KeySlot::ALWAYS {
             self.schedules.at_mut(slot).keys -= 1;
             self.release_schedule_if_unused(slot);

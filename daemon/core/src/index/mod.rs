@@ -8,6 +8,7 @@
 mod cards;
 mod ids;
 mod keys;
+mod rules;
 mod structure;
 #[cfg(test)]
 mod tests;
@@ -16,15 +17,18 @@ mod users;
 use core::ops::ControlFlow;
 
 use crate::ids::{CredentialId, DoorId, UserId};
-use crate::model::{Change, Credential, DoorMode, Grant, Interval, Record, RecordRef, TableDelta};
+use crate::model::{
+    AuthMethod, Change, Credential, DoorMode, Grant, Interval, Record, RecordRef, TableDelta,
+};
 use crate::time::Wall;
 use crate::view::{
-    AccessView, CardIdentity, CredentialFacts, DoorFacts, KeyFacts, ScheduleReading, Unreadable,
-    UserFacts,
+    AccessView, CardIdentity, CredentialFacts, DoorAreas, DoorFacts, KeyFacts, ScheduleReading,
+    Unreadable, UserFacts,
 };
-use cards::{Cards, Entry};
+use cards::{Cards, Entry, EntryState};
 use ids::{IdMap, Slab};
 use keys::Keys;
+use rules::DoorRules;
 use structure::{Affected, Structure};
 use users::{GrantRef, Users};
 
@@ -40,6 +44,7 @@ pub struct AccessIndex {
     keys: Keys,
     doors: IdMap,
     structure: Structure,
+    rules: DoorRules,
 }
 
 /// An [`Interval`] in 16 bytes.
@@ -114,6 +119,7 @@ impl AccessIndex {
                 self.doors.set(door.id.0, mode_number(door.mode));
                 let affected = self.structure.put_door(door.id, door.place);
                 self.set_doors_of(&affected);
+                self.rules.put(door, &mut self.keys);
             }
             Record::User(user) => self.users.put(user),
             Record::Credential(credential) => self.put_credential(credential),
@@ -131,6 +137,7 @@ impl AccessIndex {
                 let affected = self.structure.put_share(*share);
                 self.set_doors_of(&affected);
             }
+            Record::Area(area) => self.rules.put_area(area),
         }
     }
 
@@ -141,6 +148,7 @@ impl AccessIndex {
                 self.doors.clear(door.0);
                 let affected = self.structure.remove_door(door);
                 self.set_doors_of(&affected);
+                self.rules.remove(door, &mut self.keys);
             }
             RecordRef::User(user) => self.users.remove(user),
             RecordRef::Credential(credential) => self.remove_credential(credential),
@@ -156,6 +164,7 @@ impl AccessIndex {
                 }
             }
             RecordRef::Schedule(schedule) => self.keys.remove_schedule(schedule),
+            RecordRef::Area(area) => self.rules.remove_area(area),
             RecordRef::DoorGroup(group) => {
                 let affected = self.structure.remove_group(group);
                 self.set_doors_of(&affected);
@@ -188,7 +197,8 @@ impl AccessIndex {
         } else {
             self.validities.add(validity.into())
         };
-        let entry = Entry::new(credential.id, user, validity, credential.state);
+        let state = EntryState::new(credential.state, credential.data.factor());
+        let entry = Entry::new(credential.id, user, validity, state);
         self.cards.insert(&credential.data.identity(), entry);
     }
 
@@ -224,6 +234,7 @@ impl AccessIndex {
             } else {
                 (*self.validities.at(entry.validity)).into()
             },
+            factor: entry.state.factor(),
         }
     }
 }
@@ -307,6 +318,21 @@ impl AccessView for AccessIndex {
                 local,
             }
         }))
+    }
+
+    #[inline]
+    fn authentication(
+        &self,
+        door: DoorId,
+        visit: impl FnMut(Option<u32>, AuthMethod) -> ControlFlow<()>,
+    ) -> Result<(), Unreadable> {
+        self.rules.authentication(door, visit);
+        Ok(())
+    }
+
+    #[inline]
+    fn areas(&self, door: DoorId) -> Result<DoorAreas, Unreadable> {
+        Ok(self.rules.areas(door))
     }
 }
 

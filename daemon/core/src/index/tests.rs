@@ -3,15 +3,19 @@ use proptest::sample::select;
 
 use super::AccessIndex;
 use crate::card::{CardBits, CardRead};
-use crate::decide::{Policy, Relay, Request, Shown, UntrustedClock, decide, explain};
+use crate::decide::{
+    Location, Policy, Relay, Request, Shown, SiteMap, UntrustedClock, decide, explain, explain_at,
+};
 use crate::event::Direction;
 use crate::fixture::{
-    bits, card, credential, door, grant, interval, key, now, number, office_hours, small_site, user,
+    area, bits, card, credential, door, grant, interval, key, now, number, office_hours, pin,
+    pin_credential, small_site, user,
 };
-use crate::ids::{CredentialId, DoorGroupId, DoorId, KeyId, PlaceId, ScheduleId, UserId};
+use crate::ids::{AreaId, CredentialId, DoorGroupId, DoorId, KeyId, PlaceId, ScheduleId, UserId};
 use crate::model::{
-    Block, Change, CredentialData, CredentialState, DoorGroup, DoorMode, Grant, Interval, Record,
-    RecordRef, Share, TableDelta, UserState,
+    AuthMethod, Authentication, Block, Change, CredentialData, CredentialState, DoorGroup,
+    DoorMode, Grant, Interval, Passback, Record, RecordRef, ScheduledMethod, Share, TableDelta,
+    UserState,
 };
 use crate::sample::Sample;
 use crate::time::{ClockTrust, Mono, Now};
@@ -46,14 +50,37 @@ fn any_place() -> impl Strategy<Value = PlaceId> {
     select(vec![PlaceId(1), PlaceId(1), PlaceId(2)])
 }
 
+/// Rules of authentication with schedules that may not be there, and areas likewise.
+fn any_rules() -> impl Strategy<Value = (Authentication, Option<AreaId>, Option<AreaId>)> {
+    let methods = || {
+        select(vec![
+            AuthMethod::Card,
+            AuthMethod::Pin,
+            AuthMethod::CardAndPin,
+            AuthMethod::CardOrPin,
+        ])
+    };
+    let scheduled = (1u32..4, methods()).prop_map(|(schedule, method)| ScheduledMethod {
+        schedule: ScheduleId(schedule),
+        method,
+    });
+    let authentication = (methods(), proptest::collection::vec(scheduled, 0..3))
+        .prop_map(|(method, scheduled)| Authentication { method, scheduled });
+    let area = || proptest::option::of((1u32..4).prop_map(AreaId));
+    (authentication, area(), area())
+}
+
 fn any_record() -> BoxedStrategy<Record> {
     let ids = 1u32..4;
     let modes = vec![DoorMode::Normal, DoorMode::Locked, DoorMode::Lockdown];
-    let doors = (any_door(), select(modes), any_place()).prop_map(|(id, mode, place)| {
-        let mut record = door(1);
-        (record.id, record.mode, record.place) = (DoorId(id), mode, place);
-        Record::Door(record)
-    });
+    let doors = (any_door(), select(modes), any_place(), any_rules()).prop_map(
+        |(id, mode, place, rules)| {
+            let mut record = door(1);
+            (record.id, record.mode, record.place) = (DoorId(id), mode, place);
+            (record.authentication, record.inside, record.outside) = rules;
+            Record::Door(record)
+        },
+    );
     let shares = (any_door(), any_place()).prop_map(|(id, place)| {
         Record::Share(Share {
             door: DoorId(id),
@@ -66,6 +93,14 @@ fn any_record() -> BoxedStrategy<Record> {
             doors: doors.into_iter().map(DoorId).collect(),
             ..DoorGroup::default()
         })
+    });
+    let areas = (1u32..3, 0u32..2, 0u32..2).prop_map(|(id, hard, most)| {
+        let mut record = area(id);
+        if hard > 0 {
+            record.passback = Passback::Hard;
+        }
+        record.occupancy_max = (most > 0).then_some(most);
+        Record::Area(record)
     });
     let states = vec![UserState::Active, UserState::Active, UserState::Suspended];
     let users = (ids.clone(), select(states), any::<bool>()).prop_map(|(id, state, extended)| {
@@ -85,6 +120,8 @@ fn any_record() -> BoxedStrategy<Record> {
         CredentialData::RawCard { bits: bits(1) },
         CredentialData::RawCard { bits: long_bits(1) },
         CredentialData::RawCard { bits: long_bits(2) },
+        pin_credential(1, 1, "1234", false).data,
+        pin_credential(1, 1, "4321", true).data,
     ];
     let credentials = (
         1u32..8,
@@ -150,6 +187,7 @@ fn any_record() -> BoxedStrategy<Record> {
         1 => schedules,
         2 => shares,
         2 => groups,
+        1 => areas,
     ]
     .boxed()
 }
@@ -171,7 +209,12 @@ fn agree(index: &AccessIndex, map: &MapView) -> Result<(), TestCaseError> {
         CardRead::new(long_bits(2), [number(1)]),
         CardRead::new(long_bits(3), []),
     ];
-    let cards = cards.iter().map(Shown::Card);
+    let pins = [pin("1234"), pin("4321"), pin("9999")];
+    let with_pin = cards[..2]
+        .iter()
+        .flat_map(|card| pins.map(|pin| Shown::CardAndPin(card, pin)));
+    let alone = pins.map(Shown::Pin);
+    let cards = cards.iter().map(Shown::Card).chain(with_pin).chain(alone);
     let credentials = (1..8).map(|id| Shown::Credential(CredentialId(id)));
     let users = (1..5).map(|id| Shown::User(UserId(id)));
     for shown in cards.chain(credentials).chain(users) {
@@ -209,6 +252,17 @@ fn same(
     prop_assert_eq!(decide(index, request, now, policy), expect);
     let expect = explain(map, request, now, policy);
     prop_assert_eq!(explain(index, request, now, policy), expect);
+    let location = Location {
+        area: Some(AreaId(1)),
+        since: now.wall,
+    };
+    let site = SiteMap {
+        locations: [(UserId(1), location)].into(),
+        occupants: [(AreaId(2), 1)].into(),
+        ..SiteMap::default()
+    };
+    let expect = explain_at(map, &site, request, now, policy);
+    prop_assert_eq!(explain_at(index, &site, request, now, policy), expect);
     Ok(())
 }
 

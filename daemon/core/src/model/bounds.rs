@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Company, Credential, Door, DoorGroup, DoorWiring, Grant, InputPoint, Interval, Key,
-    MINUTES_PER_DAY, NAME_MAX, OutputPoint, Place, Problems, Record, Schedule, UNLOCK_MS_MAX,
-    UNLOCK_MS_MIN, User, Validate,
+    Area, Authentication, Company, Credential, Door, DoorGroup, DoorWiring, Grant, InputPoint,
+    Interval, Key, MINUTES_PER_DAY, NAME_MAX, OCCUPANCY_MAX, OutputPoint, PASSBACK_S_MAX, Place,
+    Problems, Record, Schedule, UNLOCK_MS_MAX, UNLOCK_MS_MIN, User, Validate,
 };
 use crate::schedule::{UnknownZone, zone_is_known};
 use crate::time::Wall;
@@ -30,6 +30,8 @@ pub const LOG_RETENTION_DAYS_MAX: u16 = 36_500;
 pub const INTERVALS_PER_GRANT_MAX: usize = 100;
 /// The most weekly intervals of one schedule.
 pub const WEEKLY_INTERVALS_MAX: usize = 200;
+/// The most schedules in the rule of authentication of one door.
+pub const METHODS_PER_DOOR_MAX: usize = 8;
 /// The highest output of a relay board.
 pub const OUTPUT_MAX: u16 = 256;
 /// The highest input of a relay board: all levels fit 64 bits.
@@ -59,6 +61,7 @@ impl Validate for Record {
             Self::Company(company) => company.validate(problems),
             // It has nothing but references.
             Self::Share(_) => {}
+            Self::Area(area) => area.validate(problems),
         }
     }
 }
@@ -125,6 +128,36 @@ impl Validate for Door {
             0..=self.held_open_ms,
         );
         self.wiring.validate(problems);
+        self.authentication.validate(problems);
+        if self.inside.is_some() && self.inside == self.outside {
+            problems.add("outside", "is the same area as `inside`");
+        }
+    }
+}
+
+impl Validate for Authentication {
+    fn validate(&self, problems: &mut Problems) {
+        let field = "authentication.scheduled";
+        at_most(problems, field, self.scheduled.len(), METHODS_PER_DOOR_MAX);
+        let mut seen = BTreeSet::new();
+        for (at, each) in self.scheduled.iter().enumerate() {
+            if !seen.insert(each.schedule) {
+                problems.add(
+                    format!("{field}[{at}].schedule"),
+                    format!("schedule {} is named twice", each.schedule),
+                );
+            }
+        }
+    }
+}
+
+impl Validate for Area {
+    fn validate(&self, problems: &mut Problems) {
+        name(problems, "name", &self.name);
+        within(problems, "passback_s", self.passback_s, 0..=PASSBACK_S_MAX);
+        if let Some(most) = self.occupancy_max {
+            within(problems, "occupancy_max", most, 1..=OCCUPANCY_MAX);
+        }
     }
 }
 

@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::card::{CardBits, CardNumber};
 use crate::ids::{CredentialId, UserId};
+use crate::pin::PinPrint;
 use crate::time::Wall;
 
 /// What a user shows at a reader.
@@ -44,6 +45,14 @@ pub enum CredentialData {
     },
     /// A phone that its reader shows as a card number.
     Phone(CardNumber),
+    /// A PIN, entered at a keypad.
+    Pin {
+        /// What is stored of it.
+        print: PinPrint,
+        /// Opens as any PIN, and raises a silent alarm: the user is being forced.
+        #[serde(default)]
+        duress: bool,
+    },
 }
 
 impl fmt::Debug for CredentialData {
@@ -52,8 +61,32 @@ impl fmt::Debug for CredentialData {
             Self::Card(_) => "Card(…)",
             Self::RawCard { .. } => "RawCard(…)",
             Self::Phone(_) => "Phone(…)",
+            Self::Pin { .. } => "Pin(…)",
         })
     }
+}
+
+impl CredentialData {
+    /// What sort of thing it is to the rules of authentication.
+    #[must_use]
+    pub const fn factor(&self) -> Factor {
+        match self {
+            Self::Card(_) | Self::RawCard { .. } | Self::Phone(_) => Factor::Card,
+            Self::Pin { duress: false, .. } => Factor::Pin,
+            Self::Pin { duress: true, .. } => Factor::DuressPin,
+        }
+    }
+}
+
+/// What sort of thing a credential is to the rules of authentication.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Factor {
+    /// Something held: a card, or a phone that is shown as one.
+    Card,
+    /// Something known.
+    Pin,
+    /// Something known, used under duress.
+    DuressPin,
 }
 
 /// Where a credential stands.

@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{DoorId, PlaceId};
+use super::Authentication;
+use crate::ids::{AreaId, DoorId, PlaceId};
 
 /// The shortest unlock time, in milliseconds.
 pub const UNLOCK_MS_MIN: u32 = 100;
@@ -43,6 +44,15 @@ pub struct Door {
     /// What it is connected to.
     #[serde(default)]
     pub wiring: DoorWiring,
+    /// What must be shown at its entry readers.
+    #[serde(default)]
+    pub authentication: Authentication,
+    /// The area that its entry readers lead to; `None` where no area has rules.
+    #[serde(default)]
+    pub inside: Option<AreaId>,
+    /// The area that its entry readers lead from, and its exit readers to.
+    #[serde(default)]
+    pub outside: Option<AreaId>,
 }
 
 impl Door {

@@ -4,6 +4,9 @@ use super::{Change, Credential, Door, DoorGroup, Key, Kind, Record, RecordRef, S
 use crate::ids::{CompanyId, CredentialId, DoorId, KeyId, PlaceId, UserId};
 use crate::view::{CardIdentity, Unreadable};
 
+/// PINs used by several that are looked for; whoever has more has enough to do.
+pub const SHARED_PINS_MAX: usize = 1_000;
+
 /// What the checks of a change must look up in the table. Implemented by the store, and by
 /// [`MapView`](crate::view::MapView).
 pub trait TableLookup {
@@ -19,6 +22,10 @@ pub trait TableLookup {
         &self,
         identity: &CardIdentity,
     ) -> Result<Vec<CredentialId>, Unreadable>;
+
+    /// The credentials of each PIN that several credentials have, removed ones included; at most
+    /// [`SHARED_PINS_MAX`] PINs.
+    fn pins_of_several(&self) -> Result<Vec<Vec<CredentialId>>, Unreadable>;
 
     /// The credentials held by this user.
     fn credentials_of(&self, user: UserId) -> Result<Vec<CredentialId>, Unreadable>;
@@ -250,7 +257,8 @@ impl<'a, L: TableLookup> Draft<'a, L> {
             RecordRef::Credential(_)
             | RecordRef::Grant { .. }
             | RecordRef::Schedule(_)
-            | RecordRef::Company(_) => {}
+            | RecordRef::Company(_)
+            | RecordRef::Area(_) => {}
         }
         self.take(reference, step);
         Ok(())
@@ -422,7 +430,7 @@ impl<'a, L: TableLookup> Draft<'a, L> {
 const fn rank(kind: Kind) -> u8 {
     match kind {
         Kind::Place => 0,
-        Kind::Schedule | Kind::Company => 1,
+        Kind::Schedule | Kind::Company | Kind::Area => 1,
         Kind::Door => 2,
         Kind::DoorGroup | Kind::Share => 3,
         Kind::Key => 4,

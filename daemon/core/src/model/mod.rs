@@ -3,6 +3,8 @@
 //! Records are plain serde values. Unknown fields of a newer version are kept by the store when an
 //! older version rewrites a record; the API refuses them.
 
+mod area;
+mod authentication;
 mod bounds;
 mod change;
 mod company;
@@ -27,20 +29,22 @@ mod user;
 mod validate;
 mod validated;
 
+pub use area::{Area, Interlock, OCCUPANCY_MAX, PASSBACK_S_MAX, Passback, TwoPerson};
+pub use authentication::{AuthMethod, Authentication, ScheduledMethod};
 pub use bounds::{
     BLOCK_REASON_MAX, DATE_END, DATE_MIN, DETAILS_MAX, DEVICE_NAME_MAX, DOORS_PER_GROUP_MAX,
     DOORS_PER_KEY_MAX, EMAIL_MAX, GROUPS_PER_KEY_MAX, HELD_OPEN_MS_MAX, INPUT_MAX,
-    INTERVALS_PER_GRANT_MAX, LOG_RETENTION_DAYS_MAX, OUTPUT_MAX, READERS_PER_SIDE_MAX, SUPPORT_MAX,
-    WEEKLY_INTERVALS_MAX,
+    INTERVALS_PER_GRANT_MAX, LOG_RETENTION_DAYS_MAX, METHODS_PER_DOOR_MAX, OUTPUT_MAX,
+    READERS_PER_SIDE_MAX, SUPPORT_MAX, WEEKLY_INTERVALS_MAX,
 };
 pub use change::{Change, TableDelta};
 pub use company::Company;
-pub use credential::{Credential, CredentialData, CredentialState};
+pub use credential::{Credential, CredentialData, CredentialState, Factor};
 pub use door::{
     Circuit, Door, DoorMode, DoorWiring, FailMode, InputPoint, OutputPoint, Relock, UNLOCK_MS_MAX,
     UNLOCK_MS_MIN,
 };
-pub use draft::{TableLookup, email_folded};
+pub use draft::{SHARED_PINS_MAX, TableLookup, email_folded};
 pub use group::{DoorGroup, Share};
 pub use impact::Impact;
 pub use key::{Block, Grant, Interval, Key, KeyFlags};

@@ -1,8 +1,8 @@
 use serde::{Deserialize, Serialize};
 
-use super::{Company, Credential, Door, DoorGroup, Grant, Key, Place, Schedule, Share, User};
+use super::{Area, Company, Credential, Door, DoorGroup, Grant, Key, Place, Schedule, Share, User};
 use crate::ids::{
-    CompanyId, CredentialId, DoorGroupId, DoorId, KeyId, PlaceId, ScheduleId, UserId,
+    AreaId, CompanyId, CredentialId, DoorGroupId, DoorId, KeyId, PlaceId, ScheduleId, UserId,
 };
 
 /// Any record of the access table.
@@ -21,6 +21,7 @@ pub enum Record {
     DoorGroup(DoorGroup),
     Share(Share),
     Company(Company),
+    Area(Area),
 }
 
 /// Names one record of the access table.
@@ -39,6 +40,7 @@ pub enum RecordRef {
     DoorGroup(DoorGroupId),
     Share { door: DoorId, place: PlaceId },
     Company(CompanyId),
+    Area(AreaId),
 }
 
 /// The kinds of records.
@@ -57,14 +59,16 @@ pub enum Kind {
     DoorGroup,
     Share,
     Company,
+    Area,
 }
 
 impl Kind {
     /// All kinds: what a record refers to comes before it.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Place,
         Self::Company,
         Self::Schedule,
+        Self::Area,
         Self::Door,
         Self::Share,
         Self::DoorGroup,
@@ -96,6 +100,7 @@ impl Record {
                 place: share.place,
             },
             Self::Company(company) => RecordRef::Company(company.id),
+            Self::Area(area) => RecordRef::Area(area.id),
         }
     }
 }
@@ -115,6 +120,7 @@ impl RecordRef {
             Self::DoorGroup(_) => Kind::DoorGroup,
             Self::Share { .. } => Kind::Share,
             Self::Company(_) => Kind::Company,
+            Self::Area(_) => Kind::Area,
         }
     }
 }
@@ -132,6 +138,7 @@ impl core::fmt::Display for RecordRef {
             Self::DoorGroup(id) => write!(f, "door group {id}"),
             Self::Share { door, place } => write!(f, "share of door {door} to place {place}"),
             Self::Company(id) => write!(f, "company {id}"),
+            Self::Area(id) => write!(f, "area {id}"),
         }
     }
 }

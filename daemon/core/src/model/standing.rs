@@ -11,8 +11,9 @@ use crate::view::Unreadable;
 const USERS_NAMED_MAX: usize = 10;
 
 /// Kinds that have few records and stand on others.
-const STANDING: [Kind; 5] = [
+const STANDING: [Kind; 6] = [
     Kind::Place,
+    Kind::Area,
     Kind::Company,
     Kind::Door,
     Kind::DoorGroup,
@@ -26,7 +27,17 @@ fn grounds(record: &Record) -> Vec<RecordRef> {
     match record {
         Record::Place(record) => record.parent.map(place).into_iter().collect(),
         Record::Company(record) => vec![place(record.place)],
-        Record::Door(record) => vec![place(record.place)],
+        Record::Area(record) => vec![place(record.place)],
+        Record::Door(record) => {
+            let scheduled = record.authentication.scheduled.iter();
+            let schedules = scheduled.map(|each| RecordRef::Schedule(each.schedule));
+            let areas = [record.inside, record.outside].into_iter().flatten();
+            [place(record.place)]
+                .into_iter()
+                .chain(schedules)
+                .chain(areas.map(RecordRef::Area))
+                .collect()
+        }
         Record::DoorGroup(record) => vec![place(record.place)],
         Record::Key(record) => {
             let schedule = record.schedule.map(RecordRef::Schedule);
@@ -45,6 +56,7 @@ fn named(record: &Record) -> String {
     let name = match record {
         Record::Place(record) => &record.name,
         Record::Company(record) => &record.name,
+        Record::Area(record) => &record.name,
         Record::Door(record) => &record.name,
         Record::DoorGroup(record) => &record.name,
         Record::Key(record) => &record.name,
@@ -62,7 +74,10 @@ impl<L: TableLookup> Check<'_, L> {
         let stood_on = |reference: &RecordRef| {
             matches!(
                 reference,
-                RecordRef::Place(_) | RecordRef::Schedule(_) | RecordRef::Company(_)
+                RecordRef::Place(_)
+                    | RecordRef::Schedule(_)
+                    | RecordRef::Company(_)
+                    | RecordRef::Area(_)
             )
         };
         if !gone.keys().any(stood_on) {

@@ -654,6 +654,9 @@ impl TableLookup for Broken {
     fn credentials_known_by(&self, _: &CardIdentity) -> Result<Vec<CredentialId>, Unreadable> {
         Err(Unreadable)
     }
+    fn pins_of_several(&self) -> Result<Vec<Vec<CredentialId>>, Unreadable> {
+        Err(Unreadable)
+    }
     fn credentials_of(&self, _: UserId) -> Result<Vec<CredentialId>, Unreadable> {
         Err(Unreadable)
     }
@@ -679,5 +682,88 @@ fn what_cannot_be_checked_is_not_accepted() {
     assert_eq!(
         validate_changes(&Broken, &[put(door(1))]),
         Err(ChangeRefused::Unreadable(Unreadable))
+    );
+}
+
+#[test]
+fn a_pin_of_two_users_is_refused_where_a_door_opens_by_pin_alone() {
+    use super::{AuthMethod, Authentication};
+    use crate::fixture::{pin_credential, user};
+    let asking = |method| {
+        let mut door = door(1);
+        door.authentication.method = method;
+        door
+    };
+    let table = |method| {
+        MapView::from_iter([
+            Record::Place(place()),
+            Record::Door(asking(method)),
+            Record::User(user(1)),
+            Record::User(user(2)),
+            Record::Credential(pin_credential(1, 1, "1234", false)),
+        ])
+    };
+    let same = |holder| put(pin_credential(2, holder, "1234", false));
+    let check = |table: &MapView, changes: &[Change], expect: &[&str]| {
+        let found = match validate_changes(table, changes) {
+            Ok(_) => Vec::new(),
+            Err(ChangeRefused::Invalid(problems)) => problems
+                .0
+                .iter()
+                .map(|problem| format!("{}: {}", problem.field, problem.message))
+                .collect(),
+            Err(ChangeRefused::Unreadable(error)) => panic!("{error}"),
+        };
+        assert_eq!(found, expect);
+    };
+    let in_use = "changes[0].data: is in use; choose another PIN";
+    for method in [AuthMethod::Pin, AuthMethod::CardOrPin] {
+        check(&table(method), &[same(2)], &[in_use]);
+    }
+    for method in [AuthMethod::Card, AuthMethod::CardAndPin] {
+        check(&table(method), &[same(2)], &[]);
+        // A user's own duress PIN must be another.
+        let mut duress = pin_credential(2, 1, "1234", true);
+        duress.label = "duress".to_owned();
+        check(&table(method), &[put(duress)], &[in_use]);
+        let both = [same(2), put(asking(AuthMethod::Pin))];
+        check(
+            &table(method),
+            &both,
+            &["changes[0].data: is in use; choose another PIN"],
+        );
+    }
+    let shared = MapView::from_iter(
+        table(AuthMethod::Card)
+            .records()
+            .cloned()
+            .chain([Record::Credential(pin_credential(2, 2, "1234", false))]),
+    );
+    let opened = put(asking(AuthMethod::CardOrPin));
+    let told = "changes[0].authentication: 1 PINs are used by several users each: give them others \
+                before a door opens by PIN alone";
+    check(&shared, std::slice::from_ref(&opened), &[told]);
+    let another = put(pin_credential(2, 2, "4321", false));
+    check(&shared, &[opened, another], &[]);
+
+    let mut lost = door(1);
+    lost.authentication = Authentication {
+        method: AuthMethod::Card,
+        scheduled: vec![super::ScheduledMethod {
+            schedule: ScheduleId(9),
+            method: AuthMethod::Pin,
+        }],
+    };
+    lost.inside = Some(crate::ids::AreaId(9));
+    lost.outside = lost.inside;
+    check(
+        &table(AuthMethod::Pin),
+        &[put(lost)],
+        &[
+            "changes[0].outside: is the same area as `inside`",
+            "changes[0].authentication.scheduled[0].schedule: there is no schedule 9",
+            "changes[0].inside: there is no area 9",
+            "changes[0].outside: there is no area 9",
+        ],
     );
 }

@@ -4,8 +4,8 @@ use std::collections::btree_map::Entry;
 use super::draft::{Draft, TableLookup, email_folded};
 use super::reach::{Reach, doors_of_key};
 use super::{
-    Change, Credential, CredentialState, Door, DoorGroup, Grant, Key, Kind, Place, Problems,
-    Record, RecordRef, Share, User, Validate,
+    Area, AuthMethod, Change, Credential, CredentialState, Door, DoorGroup, Grant, Key, Kind,
+    Place, Problems, Record, RecordRef, Share, User, Validate,
 };
 use crate::ids::{CredentialId, DoorId, PlaceId, UserId};
 use crate::view::{CardIdentity, Unreadable};
@@ -94,6 +94,7 @@ pub fn validate_changes<L: TableLookup>(
     Check {
         draft: &draft,
         problems: &mut problems,
+        pins_alone: None,
     }
     .whole()?;
     match problems.into_result() {
@@ -109,6 +110,8 @@ fn missing(reference: RecordRef) -> String {
 pub(super) struct Check<'a, L> {
     pub(super) draft: &'a Draft<'a, L>,
     pub(super) problems: &'a mut Problems,
+    /// Whether some door opens by PIN alone, once that was looked up.
+    pub(super) pins_alone: Option<bool>,
 }
 
 impl<L: TableLookup> Check<'_, L> {
@@ -126,6 +129,7 @@ impl<L: TableLookup> Check<'_, L> {
                 Record::Door(door) => {
                     doors_put = true;
                     self.refers(&at, "place", RecordRef::Place(door.place))?;
+                    self.door_rules(&at, door)?;
                 }
                 Record::User(user) => self.user(&at, user)?,
                 Record::Credential(credential) => self.credential(&at, credential)?,
@@ -137,6 +141,7 @@ impl<L: TableLookup> Check<'_, L> {
                 Record::Company(company) => {
                     self.refers(&at, "place", RecordRef::Place(company.place))?;
                 }
+                Record::Area(area) => self.area(&at, area)?,
             }
         }
         self.user_caps()?;
@@ -203,20 +208,89 @@ impl<L: TableLookup> Check<'_, L> {
             return Ok(());
         }
         let identity = credential.data.identity();
+        let shared = self.may_be_shared(&identity)?;
         for other in self.draft.table().credentials_known_by(&identity)? {
             if other != credential.id
                 && let Some(Record::Credential(other)) =
                     self.draft.record(RecordRef::Credential(other))?
                 && other.state != CredentialState::Removed
                 && other.data.identity() == identity
+                && !(shared && other.user != credential.user)
                 // Two credentials of one change are told below, once for both.
                 && !self.draft.is_put(RecordRef::Credential(other.id))
             {
                 self.problems
-                    .add(format!("{at}.data"), card_taken(other.id));
+                    .add(format!("{at}.data"), taken(&identity, other.id));
             }
         }
         Ok(())
+    }
+
+    /// Whether credentials of several users may be known by this: PINs may, as long as no door
+    /// opens by a PIN alone. Two of one user never are.
+    fn may_be_shared(&mut self, identity: &CardIdentity) -> Result<bool, Unreadable> {
+        if !matches!(identity, CardIdentity::Pin(_)) {
+            return Ok(false);
+        }
+        if self.pins_alone.is_none() {
+            let mut alone = false;
+            self.draft.for_each(Kind::Door, |record| {
+                if let Record::Door(door) = record {
+                    alone |= opens_by_pin_alone(door);
+                }
+            })?;
+            self.pins_alone = Some(alone);
+        }
+        Ok(self.pins_alone == Some(false))
+    }
+
+    fn door_rules(&mut self, at: &str, door: &Door) -> Result<(), Unreadable> {
+        for (nth, each) in door.authentication.scheduled.iter().enumerate() {
+            let field = format!("authentication.scheduled[{nth}].schedule");
+            self.refers(at, &field, RecordRef::Schedule(each.schedule))?;
+        }
+        for (field, area) in [("inside", door.inside), ("outside", door.outside)] {
+            if let Some(area) = area {
+                self.refers(at, field, RecordRef::Area(area))?;
+            }
+        }
+        let before = self.draft.table().record(RecordRef::Door(door.id))?;
+        let did_before =
+            matches!(before, Some(Record::Door(before)) if opens_by_pin_alone(&before));
+        if opens_by_pin_alone(door) && !did_before {
+            self.pins_are_of_one_each(at)?;
+        }
+        Ok(())
+    }
+
+    /// A door that opens by PIN alone must know whose PIN it is.
+    fn pins_are_of_one_each(&mut self, at: &str) -> Result<(), Unreadable> {
+        let mut shared = 0;
+        for alike in self.draft.table().pins_of_several()? {
+            // As they will be after the change: some may get another PIN by it.
+            let mut live: BTreeMap<CardIdentity, u32> = BTreeMap::new();
+            for id in alike {
+                if let Some(Record::Credential(credential)) =
+                    self.draft.record(RecordRef::Credential(id))?
+                    && credential.state != CredentialState::Removed
+                {
+                    *live.entry(credential.data.identity()).or_default() += 1;
+                }
+            }
+            shared += usize::from(live.values().any(|&count| count > 1));
+        }
+        if shared > 0 {
+            let message = format!(
+                "{shared} PINs are used by several users each: give them others before a door \
+                 opens by PIN alone"
+            );
+            self.problems.add(format!("{at}.authentication"), message);
+        }
+        Ok(())
+    }
+
+    fn area(&mut self, at: &str, area: &Area) -> Result<(), Unreadable> {
+        self.refers(at, "place", RecordRef::Place(area.place))
     }
 
     fn key(&mut self, at: &str, key: &Key) -> Result<(), Unreadable> {
@@ -371,7 +445,7 @@ impl<L: TableLookup> Check<'_, L> {
     /// E-mail addresses and cards that two records of this very change claim.
     fn emails_and_cards(&mut self) -> Result<(), Unreadable> {
         let mut emails: BTreeMap<String, UserId> = BTreeMap::new();
-        let mut cards: BTreeMap<CardIdentity, CredentialId> = BTreeMap::new();
+        let mut cards: BTreeMap<(CardIdentity, Option<UserId>), CredentialId> = BTreeMap::new();
         for (_, row) in self.draft.rows() {
             match &row.record {
                 Some(Record::User(User {
@@ -390,13 +464,18 @@ impl<L: TableLookup> Check<'_, L> {
                 Some(Record::Credential(credential))
                     if credential.state != CredentialState::Removed =>
                 {
-                    match cards.entry(credential.data.identity()) {
+                    let identity = credential.data.identity();
+                    let of = match self.may_be_shared(&identity)? {
+                        true => credential.user,
+                        false => None,
+                    };
+                    match cards.entry((identity, of)) {
                         Entry::Vacant(free) => {
                             free.insert(credential.id);
                         }
-                        Entry::Occupied(taken) => self.problems.add(
+                        Entry::Occupied(free_or_taken) => self.problems.add(
                             format!("changes[{}].data", row.step),
-                            card_taken(*taken.get()),
+                            taken(&identity, *free_or_taken.get()),
                         ),
                     }
                 }
@@ -486,10 +565,21 @@ fn points(door: &Door) -> Vec<(Point<'_>, String)> {
     points
 }
 
+fn opens_by_pin_alone(door: &Door) -> bool {
+    let mut methods = door.authentication.methods();
+    methods.any(AuthMethod::takes_pin)
+}
+
 fn email_taken(by: UserId) -> String {
     format!("is the address of user {by} already")
 }
 
-fn card_taken(by: CredentialId) -> String {
-    format!("is the card of credential {by} already; remove that one first")
+fn taken(identity: &CardIdentity, by: CredentialId) -> String {
+    match identity {
+        CardIdentity::Bits(_) | CardIdentity::Number(_) => {
+            format!("is the card of credential {by} already; remove that one first")
+        }
+        // Whose it is would be as good as told their PIN.
+        CardIdentity::Pin(_) => "is in use; choose another PIN".to_owned(),
+    }
 }

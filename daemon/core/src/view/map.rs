@@ -2,13 +2,14 @@ use core::ops::ControlFlow;
 use std::collections::BTreeMap;
 
 use super::{
-    AccessView, BlockFacts, CardIdentity, CredentialFacts, DoorFacts, KeyFacts, ScheduleReading,
-    Unreadable, UserFacts,
+    AccessView, AreaFacts, BlockFacts, CardIdentity, CredentialFacts, DoorAreas, DoorFacts,
+    KeyFacts, ScheduleReading, Unreadable, UserFacts,
 };
-use crate::ids::{CompanyId, CredentialId, DoorId, KeyId, PlaceId, ScheduleId, UserId};
+use crate::ids::{AreaId, CompanyId, CredentialId, DoorId, KeyId, PlaceId, ScheduleId, UserId};
 use crate::model::{
-    Change, Company, Credential, Door, DoorGroup, Grant, Interval, Key, Kind, Place, Record,
-    RecordRef, Schedule, TableDelta, TableLookup, User, email_folded,
+    Area, AuthMethod, Change, Company, Credential, Door, DoorGroup, Grant, Interval, Key, Kind,
+    Place, Record, RecordRef, SHARED_PINS_MAX, Schedule, TableDelta, TableLookup, User,
+    email_folded,
 };
 use crate::schedule::{CompiledSchedule, Zones};
 use crate::time::Wall;
@@ -55,6 +56,7 @@ impl MapView {
     lookup!(schedule_record, ScheduleId, Schedule);
     lookup!(group_record, crate::ids::DoorGroupId, DoorGroup);
     lookup!(company_record, CompanyId, Company);
+    lookup!(area_record, AreaId, Area);
 
     /// Does one step of a change.
     pub fn change(&mut self, change: &Change) {
@@ -146,6 +148,7 @@ fn facts_of(credential: &Credential) -> CredentialFacts<UserId> {
             from: credential.valid_from,
             until: credential.valid_until,
         },
+        factor: credential.data.factor(),
     }
 }
 
@@ -233,6 +236,32 @@ impl AccessView for MapView {
             }
         }))
     }
+
+    fn authentication(
+        &self,
+        door: DoorId,
+        mut visit: impl FnMut(Option<ScheduleId>, AuthMethod) -> ControlFlow<()>,
+    ) -> Result<(), Unreadable> {
+        let Some(door) = self.door_record(door) else {
+            return Ok(());
+        };
+        for each in &door.authentication.scheduled {
+            if visit(Some(each.schedule), each.method).is_break() {
+                return Ok(());
+            }
+        }
+        let _ = visit(None, door.authentication.method);
+        Ok(())
+    }
+
+    fn areas(&self, door: DoorId) -> Result<DoorAreas, Unreadable> {
+        let facts = |id: Option<AreaId>| id.and_then(|id| self.area_record(id)).map(AreaFacts::of);
+        let door = self.door_record(door);
+        Ok(DoorAreas {
+            inside: facts(door.and_then(|door| door.inside)),
+            outside: facts(door.and_then(|door| door.outside)),
+        })
+    }
 }
 
 impl TableLookup for MapView {
@@ -257,6 +286,18 @@ impl TableLookup for MapView {
             .filter(|credential| credential.data.identity() == *identity)
             .map(|credential| credential.id)
             .collect())
+    }
+
+    fn pins_of_several(&self) -> Result<Vec<Vec<CredentialId>>, Unreadable> {
+        let mut alike: BTreeMap<CardIdentity, Vec<CredentialId>> = BTreeMap::new();
+        for credential in self.all_credentials() {
+            let identity = credential.data.identity();
+            if let CardIdentity::Pin(_) = identity {
+                alike.entry(identity).or_default().push(credential.id);
+            }
+        }
+        let several = alike.into_values().filter(|alike| alike.len() > 1);
+        Ok(several.take(SHARED_PINS_MAX).collect())
     }
 
     fn credentials_of(&self, user: UserId) -> Result<Vec<CredentialId>, Unreadable> {

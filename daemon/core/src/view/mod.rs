@@ -11,8 +11,12 @@ use core::ops::ControlFlow;
 pub use map::MapView;
 
 use crate::card::{CardBits, CardNumber};
-use crate::ids::{CredentialId, DoorId, KeyId, ScheduleId, UserId};
-use crate::model::{CredentialData, CredentialState, DoorMode, Interval, UserState};
+use crate::ids::{AreaId, CredentialId, DoorId, KeyId, ScheduleId, UserId};
+use crate::model::{
+    Area, AuthMethod, CredentialData, CredentialState, DoorMode, Factor, Interlock, Interval,
+    Passback, TwoPerson, UserState,
+};
+use crate::pin::PinPrint;
 use crate::schedule::LocalTime;
 use crate::time::Wall;
 
@@ -23,7 +27,7 @@ use crate::time::Wall;
 /// is [`Unreadable`].
 pub trait AccessView {
     /// How the view names a user between two calls: an id, or a place in memory.
-    type User: Copy;
+    type User: Copy + PartialEq;
     /// How it names a key.
     type Key: Copy;
     /// How it names a schedule.
@@ -72,6 +76,17 @@ pub trait AccessView {
         schedule: Self::Schedule,
         at: Wall,
     ) -> Result<Option<ScheduleReading>, Unreadable>;
+
+    /// What a door asks to be shown: a method for each schedule, in order of precedence, until the
+    /// visitor breaks; then the method for all other times.
+    fn authentication(
+        &self,
+        door: DoorId,
+        visit: impl FnMut(Option<Self::Schedule>, AuthMethod) -> ControlFlow<()>,
+    ) -> Result<(), Unreadable>;
+
+    /// The areas that a door lies between.
+    fn areas(&self, door: DoorId) -> Result<DoorAreas, Unreadable>;
 }
 
 /// The table could not be read: a decision that needed it denies.
@@ -86,6 +101,8 @@ pub enum CardIdentity {
     Bits(CardBits),
     /// The number that one format reads from it.
     Number(CardNumber),
+    /// Not a card: a PIN, by its print.
+    Pin(PinPrint),
 }
 
 impl CredentialData {
@@ -96,6 +113,7 @@ impl CredentialData {
         match self {
             Self::Card(number) | Self::Phone(number) => CardIdentity::Number(*number),
             Self::RawCard { bits } => CardIdentity::Bits(*bits),
+            Self::Pin { print, .. } => CardIdentity::Pin(*print),
         }
     }
 }
@@ -105,6 +123,47 @@ impl CredentialData {
 pub struct DoorFacts {
     /// Its mode.
     pub mode: DoorMode,
+}
+
+/// The areas that a door lies between. One that is not in the table has no rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DoorAreas {
+    /// Where its entry readers lead to.
+    pub inside: Option<AreaFacts>,
+    /// Where they lead from.
+    pub outside: Option<AreaFacts>,
+}
+
+/// What the rules ask of an area.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AreaFacts {
+    /// Its number.
+    pub id: AreaId,
+    /// Anti-passback.
+    pub passback: Passback,
+    /// Timed anti-passback, in seconds; 0 for none.
+    pub passback_s: u32,
+    /// How many may be inside.
+    pub occupancy_max: Option<u32>,
+    /// Whether two must come in together.
+    pub two_person: TwoPerson,
+    /// Whether only one of its doors may stand open.
+    pub interlock: Interlock,
+}
+
+impl AreaFacts {
+    /// Those of an area.
+    #[must_use]
+    pub const fn of(area: &Area) -> Self {
+        Self {
+            id: area.id,
+            passback: area.passback,
+            passback_s: area.passback_s,
+            occupancy_max: area.occupancy_max,
+            two_person: area.two_person,
+            interlock: area.interlock,
+        }
+    }
 }
 
 /// What the rules ask of a credential.
@@ -118,6 +177,8 @@ pub struct CredentialFacts<U> {
     pub state: CredentialState,
     /// From its first to its last moment.
     pub validity: Interval,
+    /// What sort of thing it is.
+    pub factor: Factor,
 }
 
 /// What the rules ask of a user.

@@ -1,10 +1,12 @@
 use axum::extract::State;
 use doorward_api::{Applied, Changes};
+use serde_json::Value;
 
 use super::records::{applied, make};
-use crate::admin::body::Json;
+use crate::admin::body::{Object, understand};
 use crate::admin::caller::{ChangeTable, May};
 use crate::admin::office::Desk;
+use crate::admin::pins::seal;
 use crate::admin::query::Base;
 use crate::admin::refused::Refused;
 use crate::admin::reply::Reply;
@@ -23,8 +25,10 @@ pub(super) async fn apply(
     may: May<ChangeTable>,
     State(desk): State<Desk>,
     Base(base): Base,
-    Json(Changes { changes }): Json<Changes>,
+    Object(mut fields): Object,
 ) -> Result<Reply<Applied>, Refused> {
+    seal(&mut fields, desk.office.store.pin_key())?;
+    let Changes { changes } = understand(&Value::Object(fields))?;
     if changes.is_empty() {
         return Err(Refused::field(
             "changes",

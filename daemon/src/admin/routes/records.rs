@@ -5,7 +5,7 @@ use doorward_api::{
     Applied, DoorView, ListQuery, PAGE_DEFAULT, PAGE_MAX, Page, ProblemKind, Resource, Saved,
 };
 use doorward_core::model::{
-    Change, Company, Credential, Door, DoorGroup, Key, Place, Schedule, TableDelta, User,
+    Area, Change, Company, Credential, Door, DoorGroup, Key, Place, Schedule, TableDelta, User,
 };
 use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
@@ -13,6 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::admin::body::{Object, understand};
 use crate::admin::caller::{ChangeTable, May, Read};
 use crate::admin::office::Desk;
+use crate::admin::pins::seal;
 use crate::admin::query::{Asked, At, Base, page_size};
 use crate::admin::refused::Refused;
 use crate::admin::reply::Reply;
@@ -38,6 +39,7 @@ pub(super) fn router() -> OpenApiRouter<Desk> {
         .merge(schedules::router())
         .merge(door_groups::router())
         .merge(companies::router())
+        .merge(areas::router())
 }
 
 /// A record that can be searched.
@@ -66,6 +68,7 @@ searched! {
     Schedule: name;
     DoorGroup: name;
     Company: name, details;
+    Area: name;
 }
 
 impl Searched for User {
@@ -176,6 +179,7 @@ async fn create<R: Resource>(
         return Err(Refused::field("id", message));
     }
     fields.insert("id".to_owned(), Value::from(0));
+    seal(&mut fields, desk.office.store.pin_key())?;
     let record: R = understand(&Value::Object(fields))?;
     let plan = Plan::Create(record.into_record());
     let saved = save::<R>(desk, may, plan, base).await?;
@@ -197,6 +201,7 @@ async fn replace<R: Resource>(
         }
         _ => drop(fields.insert("id".to_owned(), Value::from(id))),
     }
+    seal(&mut fields, desk.office.store.pin_key())?;
     let record: R = understand(&Value::Object(fields))?;
     let plan = Plan::Replace(record.into_record());
     let saved = save::<R>(desk, may, plan, base).await?;
@@ -429,3 +434,4 @@ collection!(keys, Key, "key", "keys");
 collection!(schedules, Schedule, "schedule", "schedules");
 collection!(door_groups, DoorGroup, "door_group", "door_groups");
 collection!(companies, Company, "company", "companies");
+collection!(areas, Area, "area", "areas");

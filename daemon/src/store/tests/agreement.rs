@@ -3,11 +3,13 @@
 use std::ops::ControlFlow;
 
 use doorward_core::card::CardNumber;
-use doorward_core::ids::{CompanyId, ScheduleId};
+use doorward_core::ids::{AreaId, CompanyId, ScheduleId};
 use doorward_core::model::{
-    Block, Company, DoorGroup, Interval, Kind, Schedule, Share, TableLookup, Weekday,
-    WeeklyInterval, email_folded,
+    Area, AuthMethod, Authentication, Block, Company, DoorGroup, Interlock, Interval, Kind,
+    Passback, Schedule, ScheduledMethod, Share, TableLookup, TwoPerson, Weekday, WeeklyInterval,
+    email_folded,
 };
+use doorward_core::pin::{PinKey, PinPrint};
 use doorward_core::view::{AccessView, CardIdentity, MapView};
 use proptest::prelude::*;
 
@@ -37,7 +39,12 @@ fn number(of: u32) -> CardNumber {
 fn identities() -> Vec<CardIdentity> {
     let bits = ["1", "10", "0110"].map(|bits| CardIdentity::Bits(bits.parse().unwrap()));
     let numbers = IDS.map(number).map(CardIdentity::Number);
-    bits.into_iter().chain(numbers).collect()
+    let pins = ["1234", "4321"].map(|digits| CardIdentity::Pin(print(digits)));
+    bits.into_iter().chain(numbers).chain(pins).collect()
+}
+
+fn print(digits: &str) -> PinPrint {
+    PinKey::new([7; 32]).print(&digits.parse().unwrap())
 }
 
 fn data() -> impl Strategy<Value = CredentialData> {
@@ -46,6 +53,12 @@ fn data() -> impl Strategy<Value = CredentialData> {
         id().prop_map(|of| CredentialData::Phone(number(of))),
         prop_oneof![Just("1"), Just("10"), Just("0110")].prop_map(|bits| CredentialData::RawCard {
             bits: bits.parse().unwrap()
+        }),
+        (prop_oneof![Just("1234"), Just("4321")], any::<bool>()).prop_map(|(digits, duress)| {
+            CredentialData::Pin {
+                print: print(digits),
+                duress,
+            }
         }),
     ]
 }
@@ -153,7 +166,24 @@ fn record() -> impl Strategy<Value = Record> {
         }),
         other => other,
     });
+    let areas = (id(), 0..100u32).prop_map(|(id, passback_s)| area(id, passback_s));
+    let ruled = (id(), id(), id(), id()).prop_map(|(id, schedule, inside, outside)| {
+        let Record::Door(mut door) = door(id) else {
+            unreachable!("a door is a door")
+        };
+        door.authentication = Authentication {
+            method: AuthMethod::CardAndPin,
+            scheduled: vec![ScheduledMethod {
+                schedule: ScheduleId(schedule),
+                method: AuthMethod::Card,
+            }],
+        };
+        (door.inside, door.outside) = (Some(AreaId(inside)), Some(AreaId(outside)));
+        Record::Door(door)
+    });
     prop_oneof![
+        areas,
+        ruled,
         users,
         groups,
         shares,
@@ -164,6 +194,19 @@ fn record() -> impl Strategy<Value = Record> {
         schedules,
         id().prop_map(door)
     ]
+}
+
+fn area(id: u32, passback_s: u32) -> Record {
+    Record::Area(Area {
+        id: AreaId(id),
+        name: format!("Area {id}"),
+        place: PlaceId(1),
+        passback: Passback::Hard,
+        passback_s,
+        occupancy_max: None,
+        two_person: TwoPerson::Off,
+        interlock: Interlock::Off,
+    })
 }
 
 fn change() -> impl Strategy<Value = Change> {
@@ -185,6 +228,7 @@ fn whole_table() -> Vec<Change> {
     };
     let rows = |id| {
         [
+            area(id, 0),
             door(id),
             schedule(id),
             Record::DoorGroup(DoorGroup {
@@ -211,13 +255,25 @@ fn whole_table() -> Vec<Change> {
 fn answers<V: AccessView + TableLookup>(view: &V) -> Vec<String> {
     let mut told = Vec::new();
     let mut tell = |what: String| told.push(what);
+    let several = view
+        .pins_of_several()
+        .unwrap()
+        .into_iter()
+        .map(|mut alike| {
+            alike.sort_unstable();
+            alike
+        });
+    tell(format!(
+        "{:?}",
+        several.collect::<std::collections::BTreeSet<_>>()
+    ));
     for identity in identities() {
         let mut found = Vec::new();
         let visit = |facts: doorward_core::view::CredentialFacts<V::User>| {
             let user = facts.user.map(|user| view.user(user).unwrap());
             found.push(format!(
-                "{:?} {user:?} {:?} {:?}",
-                facts.id, facts.state, facts.validity
+                "{:?} {user:?} {:?} {:?} {:?}",
+                facts.id, facts.state, facts.validity, facts.factor
             ));
         };
         view.credentials(&identity, visit).unwrap();
@@ -229,6 +285,15 @@ fn answers<V: AccessView + TableLookup>(view: &V) -> Vec<String> {
     }
     for id in IDS {
         tell(format!("{:?}", view.door(DoorId(id)).unwrap()));
+        tell(format!("{:?}", view.areas(DoorId(id)).unwrap()));
+        let mut asked = Vec::new();
+        let visit = |schedule: Option<V::Schedule>, method| {
+            let reading = schedule.map(|schedule| view.schedule(schedule, Wall(45)).unwrap());
+            asked.push(format!("{reading:?} {method:?}"));
+            ControlFlow::Continue(())
+        };
+        view.authentication(DoorId(id), visit).unwrap();
+        tell(format!("{asked:?}"));
         let credential = view.credential(CredentialId(id)).unwrap();
         tell(format!(
             "{:?}",

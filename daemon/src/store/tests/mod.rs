@@ -138,6 +138,9 @@ fn door(id: u32) -> Record {
         relock: Relock::OnClose,
         fail_mode: FailMode::Secure,
         mode: DoorMode::Normal,
+        authentication: doorward_core::model::Authentication::default(),
+        inside: None,
+        outside: None,
         wiring: DoorWiring::default(),
     })
 }
