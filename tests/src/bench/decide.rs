@@ -3,6 +3,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
+use anyhow::Result;
 use clap::Args;
 use doorward_core::decide::{Policy, Relay, Request, Shown, decide};
 use doorward_core::index::AccessIndex;
@@ -28,6 +29,9 @@ pub struct Options {
     /// Which of all sites of that size
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Leave Casbin out
+    #[arg(long)]
+    no_peer: bool,
 }
 
 /// What was measured. `_1k` is a site of 1,000 credentials.
@@ -46,14 +50,23 @@ pub struct Figures {
     denied_percent: f64,
     /// What reading the clock adds to each of the times above.
     clock_ns: u64,
+    /// Casbin's time for the question whether a key of the user opens the door, at 10,000 users.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    casbin_p50_ns: Option<u64>,
+    /// The same at 100,000 users.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    casbin_p50_ns_100k: Option<u64>,
 }
 
 /// Measures.
-#[must_use]
-pub fn run(options: &Options) -> Figures {
+///
+/// # Errors
+/// When Casbin cannot be set up.
+pub fn run(options: &Options) -> Result<Figures> {
     let small = measure(Sample::new(options.seed, SMALL));
     let large = measure(Sample::new(options.seed, options.credentials));
-    Figures {
+    let [casbin_p50_ns, casbin_p50_ns_100k] = casbin(options)?;
+    Ok(Figures {
         p50_ns: percentile(&large.each_ns, 50.0),
         p99_ns: percentile(&large.each_ns, 99.0),
         p50_ns_1k: percentile(&small.each_ns, 50.0),
@@ -64,7 +77,26 @@ pub fn run(options: &Options) -> Figures {
         credentials: options.credentials,
         denied_percent: (large.denied as f64 * 1000.0 / REQUESTS as f64).round() / 10.0,
         clock_ns: clock_ns(),
+        casbin_p50_ns,
+        casbin_p50_ns_100k,
+    })
+}
+
+#[cfg(feature = "casbin")]
+fn casbin(options: &Options) -> Result<[Option<u64>; 2]> {
+    if options.no_peer {
+        return Ok([None; 2]);
     }
+    let at = |users| super::casbin::p50_ns(options.seed, users).map(Some);
+    Ok([at(10_000)?, at(100_000)?])
+}
+
+#[cfg(not(feature = "casbin"))]
+fn casbin(options: &Options) -> Result<[Option<u64>; 2]> {
+    if !options.no_peer {
+        progress("built without Casbin: its figures are left out");
+    }
+    Ok([None; 2])
 }
 
 struct Measured {

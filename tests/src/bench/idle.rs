@@ -92,7 +92,8 @@ fn cpu_time(pid: u32) -> Result<Duration> {
     Ok(Duration::from_secs_f64(total as f64 / per_second as f64))
 }
 
-fn resident_mb(pid: u32) -> Result<f64> {
+/// Memory of a process that is in RAM, in megabytes of 2^20 bytes.
+pub(super) fn resident_mb(pid: u32) -> Result<f64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kb: f64 = line

@@ -5,9 +5,12 @@
 
 pub mod badge_to_relay;
 pub mod bus;
+#[cfg(feature = "casbin")]
+mod casbin;
 pub mod decide;
 pub mod figures;
 pub mod idle;
+pub mod startup;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -19,10 +22,12 @@ pub enum Bench {
     /// From a card at a libosdp reader to the coil of a Modbus board; and libosdp's own control
     /// panel on the same bus, to its event
     BadgeToRelay(badge_to_relay::Options),
-    /// How long a decision takes, and whether it allocates
+    /// How long a decision takes, and whether it allocates; and how long Casbin takes
     Decide(decide::Options),
     /// What the daemon needs while nobody comes
     Idle(idle::Options),
+    /// How long the access index takes to warm, and how much memory it needs then
+    Startup(startup::Options),
 }
 
 impl Bench {
@@ -33,8 +38,9 @@ impl Bench {
     pub fn run(self) -> Result<()> {
         match self {
             Self::BadgeToRelay(options) => print(&badge_to_relay::run(&options)?),
-            Self::Decide(options) => print(&decide::run(&options)),
+            Self::Decide(options) => print(&decide::run(&options)?),
             Self::Idle(options) => print(&idle::run(&options)?),
+            Self::Startup(options) => print(&startup::run(&options)?),
         }
     }
 }
