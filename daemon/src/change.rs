@@ -5,8 +5,8 @@
 //! gives up waiting does not stop a change half way.
 
 use doorward_core::model::{
-    Change, ChangeRefused, Problems, Record, RecordRef, TableDelta, ValidatedChange,
-    validate_changes,
+    Change, ChangeRefused, Impact, Operation, OperationRefused, Problems, Record, RecordRef,
+    TableDelta, ValidatedChange, validate_changes, validate_steps,
 };
 use doorward_core::time::Wall;
 use tokio::sync::{mpsc, oneshot};
@@ -32,6 +32,8 @@ pub enum Plan {
     Remove(RecordRef),
     /// Several steps, all or none.
     Steps(Vec<Change>),
+    /// What the table as it stands decides the steps of.
+    Operation(Operation),
 }
 
 /// Asks for changes. Cheap to clone.
@@ -194,6 +196,34 @@ impl Worker {
     }
 }
 
+/// What a change would do, if it was made now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preview {
+    /// The table's revision, which stays.
+    pub revision: u64,
+    /// Each row that would be written or taken away.
+    pub changes: Vec<Change>,
+    /// Whom and what it would touch.
+    pub impact: Impact,
+}
+
+/// Checks a change and says what it would do, without doing it.
+pub fn preview(store: &Store, plan: Plan, base: Option<u64>) -> Result<Preview, ChangeError> {
+    let (valid, revision) = check(store, plan, base)?;
+    let impact = Impact::of(&store.view(), &valid).map_err(unreadable)?;
+    Ok(Preview {
+        revision,
+        changes: valid.into_rows(),
+        impact,
+    })
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "made for `map_err`")]
+fn unreadable(error: doorward_core::view::Unreadable) -> ChangeError {
+    let what = error.to_string();
+    StoreError::Storage { what }.into()
+}
+
 /// Checks a plan against the table; returns what to write, and the revision it was checked at.
 fn check(
     store: &Store,
@@ -226,6 +256,16 @@ fn check(
             (vec![Change::Remove(reference)], true)
         }
         Plan::Steps(steps) => (steps, false),
+        Plan::Operation(operation) => {
+            let steps = operation.steps(&view).map_err(operation_refused)?;
+            return match validate_steps(&view, &steps) {
+                Ok(valid) => Ok((valid, found)),
+                Err(ChangeRefused::Invalid(problems)) => {
+                    Err(ChangeError::Invalid(without_steps(problems)))
+                }
+                Err(ChangeRefused::Unreadable(error)) => Err(unreadable(error)),
+            };
+        }
     };
     match validate_changes(&view, &steps) {
         Ok(valid) => Ok((valid, found)),
@@ -236,10 +276,15 @@ fn check(
             Err(ChangeError::Invalid(without_step(problems)))
         }
         Err(ChangeRefused::Invalid(problems)) => Err(ChangeError::Invalid(problems)),
-        Err(ChangeRefused::Unreadable(error)) => Err(StoreError::Storage {
-            what: error.to_string(),
-        }
-        .into()),
+        Err(ChangeRefused::Unreadable(error)) => Err(unreadable(error)),
+    }
+}
+
+fn operation_refused(refused: OperationRefused) -> ChangeError {
+    match refused {
+        OperationRefused::NotFound(reference) => ChangeError::NotFound(reference),
+        OperationRefused::Invalid(problems) => ChangeError::Invalid(problems),
+        OperationRefused::Unreadable(error) => unreadable(error),
     }
 }
 
@@ -268,6 +313,21 @@ fn without_step(mut problems: Problems) -> Problems {
         }
     }
     problems
+}
+
+/// Names the fields of an operation's steps without the steps, which nobody sent; what is wrong
+/// with all of them is told once.
+fn without_steps(problems: Problems) -> Problems {
+    let mut told = Problems::default();
+    for mut problem in problems.0 {
+        if let Some((_, field)) = problem.field.split_once("].") {
+            problem.field = field.to_owned();
+        }
+        if !told.0.contains(&problem) {
+            told.0.push(problem);
+        }
+    }
+    told
 }
 
 impl From<StoreError> for ChangeError {

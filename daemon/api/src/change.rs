@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 
-use doorward_core::model::{Change, Interval, RecordRef};
+use doorward_core::ids::PlaceId;
+use doorward_core::model::{Change, Holding, Impact, Interval, QuickPick, Recipients, RecordRef};
 
 /// A change of several steps, applied whole or not at all.
 ///
@@ -9,7 +10,7 @@ use doorward_core::model::{Change, Interval, RecordRef};
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Changes {
-    /// The steps, in order; at most 20,000, and at most 5,000 rows written or taken away.
+    /// The steps, in order; at most 20,000, and at most 400,000 rows written or taken away.
     #[cfg_attr(feature = "openapi", schema(max_items = 20_000))]
     pub changes: Vec<Change>,
 }
@@ -34,6 +35,21 @@ pub struct Applied {
     pub put: Vec<RecordRef>,
     /// Records taken away, those included that could not stand without another.
     pub removed: Vec<RecordRef>,
+    /// Of a dry run: whom and what it would touch. Nothing was changed, the revision is the
+    /// table's own, and `put` and `removed` say what would be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub impact: Option<Impact>,
+}
+
+/// Whether to do it at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::IntoParams))]
+#[cfg_attr(feature = "openapi", into_params(parameter_in = Query))]
+#[serde(deny_unknown_fields)]
+pub struct DryRun {
+    /// `true` to be told what would be done, and whom it would touch, without doing it.
+    #[serde(default)]
+    pub dry_run: bool,
 }
 
 /// When a grant is valid. The holder and the key are named by the path.
@@ -43,4 +59,38 @@ pub struct GrantBody {
     /// None for always. At most 100, and only where the key has no window.
     #[serde(default)]
     pub intervals: Vec<Interval>,
+    /// An interval by a word, instead of `intervals`.
+    #[serde(default)]
+    pub quick: Option<QuickPick>,
+    /// The IANA time zone of `quick`; that of the key's schedule or of its first door unless said.
+    #[serde(default)]
+    pub time_zone: Option<String>,
+}
+
+/// A key sent to many users as one change.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SendBody {
+    /// To whom, at most 20,000.
+    pub to: Recipients,
+    /// When they may use it; none for always. At most 100, and only where the key has no window.
+    #[serde(default)]
+    pub intervals: Vec<Interval>,
+    /// An interval by a word, instead of `intervals`.
+    #[serde(default)]
+    pub quick: Option<QuickPick>,
+    /// The IANA time zone of `quick`; that of the key's schedule or of its first door unless said.
+    #[serde(default)]
+    pub time_zone: Option<String>,
+    /// What becomes of those who hold the key already.
+    #[serde(default)]
+    pub holding: Holding,
+}
+
+/// Where a door moves to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct MoveBody {
+    /// The place that owns it from now on.
+    pub place: PlaceId,
 }

@@ -31,7 +31,7 @@ mod sse;
 mod status;
 mod why;
 
-pub use change::{Applied, Changes, GrantBody, Saved};
+pub use change::{Applied, Changes, DryRun, GrantBody, MoveBody, Saved, SendBody};
 pub use client::{
     ANSWER_MAX, ANSWER_TIMEOUT, Client, ClientError, EventStream, LiveMessage, LiveStream,
     SILENCE_MAX,
@@ -40,7 +40,7 @@ pub use event::{EventRow, EventsPage, EventsQuery};
 pub use live::{Alarm, BoardStatus, Live, LiveSnapshot, ReaderStatus};
 pub use page::{ListQuery, PAGE_DEFAULT, PAGE_MAX, Page};
 pub use problem::{PROBLEM_JSON, ProblemDetails, ProblemKind};
-pub use resource::{DoorUser, DoorView, Resource, UserDoor};
+pub use resource::{DoorUser, DoorView, KeyDoor, KeyView, PlaceContents, Resource, UserDoor};
 pub use sse::{SSE_EVENT_MAX, SseError, SseEvent, SseParser};
 pub use status::{ApiInfo, Status, StorageState, StorageStatus, UplinkState, UplinkStatus};
 pub use why::{WhyRequest, WhySubject};

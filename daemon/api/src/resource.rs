@@ -82,6 +82,52 @@ pub struct DoorView {
     pub status: Option<DoorStatus>,
 }
 
+/// A key with what follows from other records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct KeyView {
+    /// The key as it is set.
+    #[serde(flatten)]
+    pub key: Key,
+    /// It has no door left, and opens nothing. Not looked at when sent.
+    #[serde(default)]
+    pub without_doors: bool,
+}
+
+/// A door that a key opens, and how it comes by it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct KeyDoor {
+    /// Which.
+    pub door: Door,
+    /// Whether the key names it itself.
+    pub listed: bool,
+    /// The groups of the key that have it.
+    pub groups: Vec<DoorGroupId>,
+    /// Whether it belongs to another place and is shared.
+    pub shared: bool,
+}
+
+/// What a place owns, and what is shared to it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PlaceContents {
+    /// The places directly in it.
+    pub places: Vec<PlaceId>,
+    /// Its doors.
+    pub doors: Vec<DoorId>,
+    /// Doors of other places that are shared to it.
+    pub shared_doors: Vec<DoorId>,
+    /// Its door groups.
+    pub door_groups: Vec<DoorGroupId>,
+    /// Its keys.
+    pub keys: Vec<KeyId>,
+    /// Its companies.
+    pub companies: Vec<CompanyId>,
+    /// How many users belong to it itself, removed ones included.
+    pub users: usize,
+}
+
 /// A user who holds a key to a door.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -25,6 +25,8 @@ use super::routes;
         (name = "users", description = "People, and what they hold"),
         (name = "credentials", description = "Cards and phones"),
         (name = "keys", description = "Bundles of doors with hours"),
+        (name = "door_groups", description = "Named sets of doors"),
+        (name = "companies", description = "Tenants"),
         (name = "schedules", description = "Weekly hours"),
         (name = "changes", description = "Many changes as one"),
         (name = "events", description = "The passage log"),
@@ -75,7 +77,16 @@ fn for_each_operation(json: &mut Value, mut each: impl FnMut(&str, &str, &mut Va
     }
 }
 
-const RECORDS: [&str; 6] = ["Place", "Door", "User", "Credential", "Key", "Schedule"];
+const RECORDS: [&str; 8] = [
+    "Place",
+    "Door",
+    "User",
+    "Credential",
+    "Key",
+    "Schedule",
+    "DoorGroup",
+    "Company",
+];
 
 /// A record that is to be made is the record without its id.
 fn add_new_records(json: &mut Value) {
@@ -126,6 +137,17 @@ fn example(method: &str, path: &str) -> Option<Value> {
         ("post", "/v1/keys") => json!({
             "name": "Day staff", "place": 1, "doors": [1], "schedule": 1
         }),
+        ("post", "/v1/door_groups") => json!({
+            "name": "Outer doors", "place": 1, "doors": [1]
+        }),
+        ("post", "/v1/companies") => json!({ "name": "Clean & Co", "place": 1 }),
+        ("put", "/v1/keys/{id}/block") => json!({
+            "reason": "renovation", "until": "2026-04-01T06:00:00Z"
+        }),
+        ("post", "/v1/keys/{id}/send") => json!({
+            "to": { "users": [1], "companies": [1] }, "quick": "one_week"
+        }),
+        ("post", "/v1/doors/{id}/move") => json!({ "place": 1 }),
         ("post", "/v1/credentials") => json!({
             "user": 1, "label": "blue card",
             "data": { "kind": "card", "format": "H10301", "facility": 12, "number": 34567 }

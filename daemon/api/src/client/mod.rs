@@ -4,6 +4,7 @@ mod connect;
 mod error;
 mod exchange;
 mod stream;
+mod structure;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -196,6 +197,7 @@ impl Client {
         let path = format!("/v1/users/{}/keys/{}", grant.user, grant.key);
         let body = GrantBody {
             intervals: grant.intervals.clone(),
+            ..GrantBody::default()
         };
         self.write(Method::PUT, &path, &body).await
     }

@@ -51,9 +51,11 @@ pub use key::{Block, Grant, Interval, Key, KeyFlags};
 pub use operation::{Holding, Operation, OperationRefused, RECIPIENTS_MAX, Recipients};
 pub use place::{Language, Place};
 pub use quick::QuickPick;
-pub use reach::{doors_of_key, key_opens};
+pub use reach::{doors_of_key, key_opens, key_opens_some};
 pub use record::{Kind, Record, RecordRef};
 pub use schedule::{MINUTES_PER_DAY, Schedule, Weekday, WeeklyInterval};
 pub use user::{User, UserState};
 pub use validate::{NAME_MAX, Problem, Problems, Validate};
-pub use validated::{CHANGES_MAX, ChangeRefused, ValidatedChange, validate_changes};
+pub use validated::{
+    CHANGES_MAX, ChangeRefused, ValidatedChange, validate_changes, validate_steps,
+};

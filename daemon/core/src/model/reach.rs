@@ -12,6 +12,11 @@ pub fn key_opens<L: TableLookup>(table: &L, key: &Key, door: DoorId) -> Result<b
     Reach(|reference| table.record(reference)).opens(key, door)
 }
 
+/// Whether a key opens any door. One that does not was left without doors.
+pub fn key_opens_some<L: TableLookup>(table: &L, key: &Key) -> Result<bool, Unreadable> {
+    Reach(|reference| table.record(reference)).opens_some(key)
+}
+
 /// The doors that a key opens, in the order of their numbers.
 pub fn doors_of_key<L: TableLookup>(table: &L, key: &Key) -> Result<Vec<DoorId>, Unreadable> {
     Reach(|reference| table.record(reference)).doors(key)

@@ -59,17 +59,25 @@ pub fn validate_changes<L: TableLookup>(
     table: &L,
     changes: &[Change],
 ) -> Result<ValidatedChange, ChangeRefused> {
-    let mut problems = Problems::default();
     if changes.len() > CHANGES_MAX {
-        problems.add(
-            "changes",
-            format!(
-                "has {} steps, at most {CHANGES_MAX} are allowed",
-                changes.len()
-            ),
+        let mut problems = Problems::default();
+        let message = format!(
+            "has {} steps, at most {CHANGES_MAX} are allowed",
+            changes.len()
         );
+        problems.add("changes", message);
         return Err(ChangeRefused::Invalid(problems));
     }
+    validate_steps(table, changes)
+}
+
+/// As [`validate_changes`], for steps that an [`Operation`](super::Operation) worked out: however
+/// many they are.
+pub fn validate_steps<L: TableLookup>(
+    table: &L,
+    changes: &[Change],
+) -> Result<ValidatedChange, ChangeRefused> {
+    let mut problems = Problems::default();
     let mut draft = Draft::of(table);
     for (step, change) in changes.iter().enumerate() {
         match change {

@@ -1,13 +1,13 @@
 use axum::extract::State;
-use doorward_api::{Applied, Changes};
+use doorward_api::{Applied, Changes, DryRun};
 use serde_json::Value;
 
-use super::records::{applied, make};
+use super::records::carry_out;
 use crate::admin::body::{Object, understand};
 use crate::admin::caller::{ChangeTable, May};
 use crate::admin::office::Desk;
 use crate::admin::pins::seal;
-use crate::admin::query::Base;
+use crate::admin::query::{Asked, Base};
 use crate::admin::refused::Refused;
 use crate::admin::reply::Reply;
 use crate::change::Plan;
@@ -18,12 +18,14 @@ use crate::change::Plan;
 /// is told at once. With `If-Match` and a revision, only while the table is still at that revision.
 #[utoipa::path(
     post, path = "/v1/changes", tag = "changes",
+    params(DryRun),
     request_body = Changes,
     responses((status = OK, description = "what was written and what went", body = Applied)),
 )]
 pub(super) async fn apply(
     may: May<ChangeTable>,
     State(desk): State<Desk>,
+    Asked(dry): Asked<DryRun>,
     Base(base): Base,
     Object(mut fields): Object,
 ) -> Result<Reply<Applied>, Refused> {
@@ -35,6 +37,5 @@ pub(super) async fn apply(
             "is empty, expected at least one step",
         ));
     }
-    let delta = make(&desk, may, Plan::Steps(changes), base).await?;
-    Ok(applied(&delta))
+    carry_out(&desk, may, Plan::Steps(changes), base, dry).await
 }

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use doorward_api::{DoorUser, ListQuery, PAGE_DEFAULT, PAGE_MAX, Page};
 use doorward_core::controller::DoorCommand;
 use doorward_core::ids::{DoorId, KeyId, UserId};
-use doorward_core::model::{Door, User};
+use doorward_core::model::{Door, Key, User, key_opens};
 
 use super::records::{Searched, find, page};
 use crate::admin::body::Nothing;
@@ -94,7 +94,7 @@ fn holders(
     let mut holders: BTreeMap<UserId, Vec<KeyId>> = BTreeMap::new();
     let mut complete_until = None;
     let batch = limit.max(HOLDERS_BATCH);
-    for key in view.keys_of_door(door)? {
+    for key in keys_to(view, door)? {
         let users = view.users_of_key(key, after, batch)?;
         // Behind the end of a full batch, this key may have holders that were not read.
         if users.len() == batch {
@@ -111,4 +111,17 @@ fn holders(
         holders.retain(|user, _| *user <= until);
     }
     Ok(holders)
+}
+
+/// The keys that open a door.
+fn keys_to(view: &TableView, door: DoorId) -> Result<Vec<KeyId>, Refused> {
+    let mut keys = Vec::new();
+    for key in view.keys_of_door(door)? {
+        if let Some(key) = view.find::<Key>(key)?
+            && key_opens(view, &key, door).map_err(|error| Refused::internal(&error))?
+        {
+            keys.push(key.id);
+        }
+    }
+    Ok(keys)
 }

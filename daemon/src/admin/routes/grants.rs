@@ -1,10 +1,13 @@
 use axum::extract::State;
-use doorward_api::{Applied, GrantBody, ListQuery, PAGE_DEFAULT, PAGE_MAX, Page, Saved, UserDoor};
+use doorward_api::{
+    Applied, DryRun, GrantBody, ListQuery, PAGE_DEFAULT, PAGE_MAX, Page, Saved, UserDoor,
+};
 use doorward_core::ids::{DoorId, KeyId, UserId};
-use doorward_core::model::{Credential, Door, Grant, Key, Record, RecordRef, User};
+use doorward_core::model::{Credential, Door, Grant, Key, Record, RecordRef, User, doors_of_key};
 use std::collections::BTreeMap;
 
-use super::records::{applied, find, make, page};
+use super::operations::{self, Validity};
+use super::records::{carry_out, find, make, page};
 use crate::admin::body::Json;
 use crate::admin::caller::{ChangeTable, May, Read};
 use crate::admin::office::Desk;
@@ -87,7 +90,7 @@ pub(super) async fn give(
     State(desk): State<Desk>,
     At((user, key)): At<(u32, u32)>,
     Base(base): Base,
-    Json(GrantBody { intervals }): Json<GrantBody>,
+    Json(body): Json<GrantBody>,
 ) -> Result<Reply<Saved<Grant>>, Refused> {
     let (user, key) = (UserId(user), KeyId(key));
     desk.read(move |view| {
@@ -95,11 +98,12 @@ pub(super) async fn give(
         find::<Key>(view, key).map(drop)
     })
     .await?;
-    let grant = Grant {
-        user,
-        key,
-        intervals,
+    let validity = Validity {
+        intervals: body.intervals,
+        quick: body.quick,
+        time_zone: body.time_zone,
     };
+    let grant = operations::grant(&desk, user, key, validity).await?;
     let plan = Plan::Put(Record::Grant(grant.clone()));
     let revision = make(&desk, may, plan, base).await?.revision;
     let saved = Saved {
@@ -115,6 +119,7 @@ pub(super) async fn give(
     params(
         ("id" = u32, Path, description = "the user's number"),
         ("key" = u32, Path, description = "the key's number"),
+        DryRun,
     ),
     responses((status = OK, description = "what went", body = Applied)),
 )]
@@ -122,14 +127,14 @@ pub(super) async fn take(
     may: May<ChangeTable>,
     State(desk): State<Desk>,
     At((user, key)): At<(u32, u32)>,
+    Asked(dry): Asked<DryRun>,
     Base(base): Base,
 ) -> Result<Reply<Applied>, Refused> {
     let plan = Plan::Remove(RecordRef::Grant {
         user: UserId(user),
         key: KeyId(key),
     });
-    let delta = make(&desk, may, plan, base).await?;
-    Ok(applied(&delta))
+    carry_out(&desk, may, plan, base, dry).await
 }
 
 /// The credentials of a user
@@ -179,7 +184,7 @@ pub(super) async fn user_doors(
             let Some(key) = view.find::<Key>(grant.key)? else {
                 continue;
             };
-            for door in key.doors {
+            for door in doors_of_key(view, &key).map_err(|error| Refused::internal(&error))? {
                 doors.entry(door).or_default().push(key.id);
             }
         }

@@ -5,8 +5,10 @@ mod doors;
 mod events;
 mod grants;
 mod live;
+mod operations;
 mod records;
 mod status;
+mod structure;
 mod why;
 
 use axum::Router;
@@ -31,9 +33,19 @@ pub(super) fn router() -> (Router<Desk>, Bytes) {
         .routes(routes!(changes::apply))
         .routes(routes!(doors::unlock))
         .routes(routes!(doors::users))
-        .routes(routes!(grants::user_keys))
+        .routes(routes!(grants::user_keys, operations::revoke_all_of))
         .routes(routes!(grants::give, grants::take))
-        .routes(routes!(grants::holders))
+        .routes(routes!(operations::revoke_interval))
+        .routes(routes!(grants::holders, operations::revoke_from_all))
+        .routes(routes!(operations::send))
+        .routes(routes!(operations::block, operations::unblock))
+        .routes(routes!(operations::move_door))
+        .routes(routes!(operations::share, operations::withdraw))
+        .routes(routes!(structure::shares))
+        .routes(routes!(structure::key_doors))
+        .routes(routes!(structure::contents))
+        .routes(routes!(structure::place_users))
+        .routes(routes!(structure::company_users))
         .routes(routes!(grants::user_doors))
         .routes(routes!(grants::user_credentials))
         .routes(routes!(events::list))

@@ -2,10 +2,12 @@
 
 use axum::extract::State;
 use doorward_api::{
-    Applied, DoorView, ListQuery, PAGE_DEFAULT, PAGE_MAX, Page, ProblemKind, Resource, Saved,
+    Applied, DoorView, DryRun, KeyView, ListQuery, PAGE_DEFAULT, PAGE_MAX, Page, ProblemKind,
+    Resource, Saved,
 };
 use doorward_core::model::{
     Area, Change, Company, Credential, Door, DoorGroup, Key, Place, Schedule, TableDelta, User,
+    key_opens_some,
 };
 use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
@@ -17,8 +19,8 @@ use crate::admin::pins::seal;
 use crate::admin::query::{Asked, At, Base, page_size};
 use crate::admin::refused::Refused;
 use crate::admin::reply::Reply;
-use crate::change::Plan;
-use crate::store::{TableRecord, TableView};
+use crate::change::{self, Plan};
+use crate::store::{Store, TableRecord, TableView};
 
 /// What the admin log says of where a change came from.
 pub(super) const NOTE: &str = "local API";
@@ -41,6 +43,11 @@ pub(super) fn router() -> OpenApiRouter<Desk> {
         .merge(companies::router())
         .merge(areas::router())
 }
+
+/// Making and replacing take no query: nobody shall believe in a dry run that is none.
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NoQuery {}
 
 /// A record that can be searched.
 pub(super) trait Searched {
@@ -85,7 +92,11 @@ trait Listed: Resource + Searched + TableRecord<Id = <Self as Resource>::Id> {}
 
 impl<R: Resource + Searched + TableRecord<Id = <R as Resource>::Id>> Listed for R {}
 
-async fn list<R: Listed>(desk: &Desk, query: ListQuery) -> Result<Reply<Page<R>>, Refused> {
+async fn list<R: Listed, S: Send + 'static>(
+    desk: &Desk,
+    query: ListQuery,
+    show: impl Fn(&TableView, R) -> Result<S, Refused> + Send + 'static,
+) -> Result<Reply<Page<S>>, Refused> {
     let limit = page_size(query.limit, PAGE_DEFAULT, PAGE_MAX)?;
     let needle = query.q.unwrap_or_default();
     if needle.chars().count() > SEARCH_MAX {
@@ -97,6 +108,12 @@ async fn list<R: Listed>(desk: &Desk, query: ListQuery) -> Result<Reply<Page<R>>
         let revision = view.revision()?;
         let items = search(view, query.after, limit + 1, &needle)?;
         let page = page(items, limit, revision, |record: &R| record.id().into());
+        let shown = page.items.into_iter().map(|record| show(view, record));
+        let page = Page {
+            items: shown.collect::<Result<_, _>>()?,
+            next: page.next,
+            revision,
+        };
         Ok(Reply::at(page, revision))
     })
     .await
@@ -150,11 +167,15 @@ pub(super) fn page<T>(
     }
 }
 
-async fn one<R: Listed>(desk: &Desk, id: u32) -> Result<Reply<R>, Refused> {
+async fn one<R: Listed, S: Send + 'static>(
+    desk: &Desk,
+    id: u32,
+    show: impl Fn(&TableView, R) -> Result<S, Refused> + Send + 'static,
+) -> Result<Reply<S>, Refused> {
     desk.read(move |view| {
         let revision = view.revision()?;
         let record = find::<R>(view, id.into())?;
-        Ok(Reply::at(record, revision))
+        Ok(Reply::at(show(view, record)?, revision))
     })
     .await
 }
@@ -215,7 +236,11 @@ async fn save<R: Resource>(
     plan: Plan,
     base: Option<u64>,
 ) -> Result<Saved<R>, Refused> {
-    let delta = make(desk, may, plan, base).await?;
+    saved(make(desk, may, plan, base).await?)
+}
+
+/// The record that a change saved.
+pub(super) fn saved<R: Resource>(delta: TableDelta) -> Result<Saved<R>, Refused> {
     let revision = delta.revision;
     let record = delta
         .changes
@@ -241,10 +266,34 @@ async fn delete<R: Resource>(
     may: May<ChangeTable>,
     id: u32,
     Base(base): Base,
+    dry: DryRun,
 ) -> Result<Reply<Applied>, Refused> {
     let plan = Plan::Remove(<R as Resource>::reference(id.into()));
-    let delta = make(desk, may, plan, base).await?;
-    Ok(applied(&delta))
+    carry_out(desk, may, plan, base, dry).await
+}
+
+/// Makes a change in the name of whoever asks, or says what it would do.
+pub(super) async fn carry_out(
+    desk: &Desk,
+    may: May<ChangeTable>,
+    plan: Plan,
+    base: Option<u64>,
+    DryRun { dry_run }: DryRun,
+) -> Result<Reply<Applied>, Refused> {
+    if !dry_run {
+        let delta = make(desk, may, plan, base).await?;
+        return Ok(applied(&delta));
+    }
+    let work = move |store: &Store| Ok(change::preview(store, plan, base)?);
+    let preview = desk.read_log(work).await?;
+    let delta = TableDelta {
+        revision: preview.revision,
+        changes: preview.changes,
+    };
+    Ok(applied(&delta).map(|applied| Applied {
+        impact: Some(preview.impact),
+        ..applied
+    }))
 }
 
 /// Makes a change in the name of whoever asks.
@@ -275,12 +324,31 @@ pub(super) fn applied(delta: &TableDelta) -> Reply<Applied> {
 }
 
 /// A door as it is shown: with its live state.
-fn view_of(desk: &Desk) -> impl Fn(Door) -> DoorView + use<> {
+fn view_of(desk: &Desk) -> impl Fn(&TableView, Door) -> Result<DoorView, Refused> + use<> {
     let live = desk.office.doors.live();
-    move |door| DoorView {
-        status: live.doors.get(&door.id).cloned(),
-        door,
+    move |_, door| {
+        Ok(DoorView {
+            status: live.doors.get(&door.id).cloned(),
+            door,
+        })
     }
+}
+
+/// A key as it is shown: with whether it has doors left.
+fn key_view_of(_: &Desk) -> impl Fn(&TableView, Key) -> Result<KeyView, Refused> + use<> {
+    |view, key| {
+        let opens_some = key_opens_some(view, &key).map_err(|error| Refused::internal(&error))?;
+        Ok(KeyView {
+            without_doors: !opens_some,
+            key,
+        })
+    }
+}
+
+/// A key as it was shown may be sent back.
+fn without_flag(Object(mut fields): Object) -> Object {
+    fields.remove("without_doors");
+    Object(fields)
 }
 
 /// A door as it was shown may be sent back: its live state is not looked at.
@@ -317,13 +385,7 @@ macro_rules! collection {
                 State(desk): State<Desk>,
                 Asked(query): Asked<ListQuery>,
             ) -> Result<Reply<Page<$shown>>, Refused> {
-                let page = super::list::<$record>(&desk, query).await?;
-                let show = $show(&desk);
-                Ok(page.map(|page| Page {
-                    items: page.items.into_iter().map(show).collect(),
-                    next: page.next,
-                    revision: page.revision,
-                }))
+                super::list::<$record, $shown>(&desk, query, $show(&desk)).await
             }
 
             #[utoipa::path(
@@ -340,7 +402,7 @@ macro_rules! collection {
                 State(desk): State<Desk>,
                 At(id): At<u32>,
             ) -> Result<Reply<$shown>, Refused> {
-                Ok(super::one::<$record>(&desk, id).await?.map($show(&desk)))
+                super::one::<$record, $shown>(&desk, id, $show(&desk)).await
             }
 
             #[utoipa::path(
@@ -357,6 +419,7 @@ macro_rules! collection {
             async fn create(
                 may: May<ChangeTable>,
                 State(desk): State<Desk>,
+                _: Asked<NoQuery>,
                 base: Base,
                 body: Object,
             ) -> Result<Reply<Saved<$record>>, Refused> {
@@ -379,6 +442,7 @@ macro_rules! collection {
                 may: May<ChangeTable>,
                 State(desk): State<Desk>,
                 At(id): At<u32>,
+                _: Asked<NoQuery>,
                 base: Base,
                 body: Object,
             ) -> Result<Reply<Saved<$record>>, Refused> {
@@ -392,17 +456,19 @@ macro_rules! collection {
                 tag = $words,
                 summary = concat!("Takes a ", $word, " away"),
                 description = "With what cannot stand without it: the answer lists it. Refused \
-                               while something else still needs it.",
-                params(("id" = u32, Path, description = "its number")),
+                               while something else still needs it. With `dry_run=true` it says \
+                               whom and what that would touch, and does nothing.",
+                params(("id" = u32, Path, description = "its number"), DryRun),
                 responses((status = OK, description = "what went", body = Applied)),
             )]
             async fn delete(
                 may: May<ChangeTable>,
                 State(desk): State<Desk>,
                 At(id): At<u32>,
+                Asked(dry): Asked<DryRun>,
                 base: Base,
             ) -> Result<Reply<Applied>, Refused> {
-                super::delete::<$record>(&desk, may, id, base).await
+                super::delete::<$record>(&desk, may, id, base, dry).await
             }
         }
     };
@@ -414,8 +480,8 @@ macro_rules! collection {
     };
 }
 
-const fn as_it_is<R>(_: &Desk) -> impl Fn(R) -> R + use<R> {
-    core::convert::identity
+const fn as_it_is<R>(_: &Desk) -> impl Fn(&TableView, R) -> Result<R, Refused> + use<R> {
+    |_, record| Ok(record)
 }
 
 collection!(places, Place, "place", "places");
@@ -430,7 +496,15 @@ collection!(
 );
 collection!(users, User, "user", "users");
 collection!(credentials, Credential, "credential", "credentials");
-collection!(keys, Key, "key", "keys");
+collection!(
+    keys,
+    Key,
+    "key",
+    "keys",
+    shown as KeyView,
+    key_view_of,
+    without_flag
+);
 collection!(schedules, Schedule, "schedule", "schedules");
 collection!(door_groups, DoorGroup, "door_group", "door_groups");
 collection!(companies, Company, "company", "companies");
