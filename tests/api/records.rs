@@ -20,6 +20,8 @@ pub(crate) async fn send_examples(site: &Site) {
         "users",
         "keys",
         "credentials",
+        "door_groups",
+        "companies",
     ] {
         let path = format!("/v1/{path}");
         let example = &document["paths"][&path]["post"]["requestBody"]["content"]["application/json"]
