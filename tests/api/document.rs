@@ -8,6 +8,11 @@ use crate::site::Site;
 /// Every route, as a person should review it.
 const ROUTES: &str = "\
 get    /v1/alarms
+get    /v1/areas
+post   /v1/areas
+delete /v1/areas/{id}
+get    /v1/areas/{id}
+put    /v1/areas/{id}
 post   /v1/changes
 get    /v1/companies
 post   /v1/companies
