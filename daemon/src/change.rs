@@ -299,6 +299,7 @@ fn set_id(record: &mut Record, id: u32) {
         Record::Area(area) => area.id = id.into(),
         Record::DoorGroup(group) => group.id = id.into(),
         Record::Company(company) => company.id = id.into(),
+        Record::HolidaySet(set) => set.id = id.into(),
         // Named by what they join.
         Record::Grant(_) | Record::Share(_) => {}
     }

@@ -159,6 +159,8 @@ fn schedule(id: ScheduleId, days: &[Weekday]) -> Schedule {
         name: format!("Schedule {id}"),
         time_zone: "Europe/Stockholm".to_owned(),
         weekly: days.iter().map(whole).collect(),
+        exceptions: Vec::new(),
+        holidays: Vec::new(),
     }
 }
 

@@ -2,10 +2,12 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use doorward_core::controller::DoorStatus;
 use doorward_core::ids::{
-    AreaId, CompanyId, CredentialId, DoorGroupId, DoorId, KeyId, PlaceId, ScheduleId, UserId,
+    AreaId, CompanyId, CredentialId, DoorGroupId, DoorId, HolidaySetId, KeyId, PlaceId, ScheduleId,
+    UserId,
 };
 use doorward_core::model::{
-    Area, Company, Credential, Door, DoorGroup, Key, Kind, Place, Record, RecordRef, Schedule, User,
+    Area, Company, Credential, Door, DoorGroup, HolidaySet, Key, Kind, Place, Record, RecordRef,
+    Schedule, User,
 };
 
 /// A kind of record with a collection of its own under `/v1`.
@@ -69,6 +71,7 @@ resource!(Schedule, ScheduleId, "schedules");
 resource!(DoorGroup, DoorGroupId, "door_groups");
 resource!(Company, CompanyId, "companies");
 resource!(Area, AreaId, "areas");
+resource!(HolidaySet, HolidaySetId, "holiday_sets");
 
 /// A door with its live state beside its settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

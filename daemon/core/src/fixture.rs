@@ -1,11 +1,12 @@
 //! Records for the tests of this crate.
 
 use crate::card::{CardBits, CardNumber, CardRead};
-use crate::ids::{AreaId, CredentialId, DoorId, KeyId, PlaceId, ScheduleId, UserId};
+use crate::ids::{AreaId, CredentialId, DoorId, HolidaySetId, KeyId, PlaceId, ScheduleId, UserId};
 use crate::model::{
     Area, Authentication, Circuit, Credential, CredentialData, CredentialState, Door, DoorMode,
-    DoorWiring, FailMode, Grant, InputPoint, Interlock, Interval, Key, KeyFlags, OutputPoint,
-    Passback, Place, Record, Relock, Schedule, TwoPerson, User, UserState, Weekday, WeeklyInterval,
+    DoorWiring, FailMode, Grant, Holiday, HolidayDate, HolidaySet, InputPoint, Interlock, Interval,
+    Key, KeyFlags, Observed, OutputPoint, Passback, Place, Record, Relock, Schedule, TwoPerson,
+    User, UserState, Weekday, WeeklyInterval,
 };
 use crate::pin::{PinKey, PinPrint};
 use crate::time::{ClockTrust, Mono, Now, Wall};
@@ -182,6 +183,24 @@ pub(crate) fn office_hours(id: u32) -> Schedule {
                 until_minute: 18 * 60,
             })
             .collect(),
+        exceptions: Vec::new(),
+        holidays: Vec::new(),
+    }
+}
+
+/// 24 March and Christmas Day.
+pub(crate) fn holidays(id: u32) -> HolidaySet {
+    let day = |name: &str, month, day| Holiday {
+        name: name.to_owned(),
+        on: HolidayDate::Yearly { month, day },
+        observed: Observed::OnTheDay,
+        from_year: None,
+        until_year: None,
+    };
+    HolidaySet {
+        id: HolidaySetId(id),
+        name: format!("Holidays {id}"),
+        holidays: vec![day("Founders' Day", 3, 24), day("Christmas Day", 12, 25)],
     }
 }
 

@@ -79,6 +79,10 @@ id!(
     /// A space between doors, with rules of its own.
     AreaId, "area"
 );
+id!(
+    /// Holidays that schedules share.
+    HolidaySetId, "holiday set"
+);
 
 /// A reader's place in the wiring, in the order of `site.toml`. Valid while the daemon runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

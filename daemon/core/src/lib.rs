@@ -7,7 +7,8 @@
 //! - [`view`]: what a decision needs to know of the table, whoever holds it.
 //! - [`decide`](mod@decide): the rules of access, in order; and why.
 //! - [`index`]: the table in memory, compact, for the decision path.
-//! - [`schedule`]: weekly hours in a time zone, compiled.
+//! - [`schedule`]: hours by week, date and holiday in a time zone, compiled.
+//! - [`date`]: days of the calendar.
 //! - [`event`], [`alarm`]: what the appliance says happened, and what somebody must see.
 //! - [`controller`]: the one state machine that owns the doors.
 //! - [`sample`]: random tables for benches and demos.
@@ -15,6 +16,7 @@
 pub mod alarm;
 pub mod card;
 pub mod controller;
+pub mod date;
 pub mod decide;
 pub mod event;
 #[cfg(test)]

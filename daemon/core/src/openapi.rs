@@ -6,6 +6,7 @@ use utoipa::openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, s
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::card::{CardBits, FormatName};
+use crate::date::CivilDate;
 use crate::ids::{Actor, DeviceName};
 use crate::pin::PinPrint;
 use crate::time::Wall;
@@ -58,6 +59,11 @@ text_schema!(
     Wall,
     text("An RFC 3339 time.", "2026-03-29T01:30:00.000Z")
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+);
+text_schema!(
+    CivilDate,
+    text("A day of the calendar.", "2026-12-24")
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Date)))
 );
 text_schema!(
     DeviceName,

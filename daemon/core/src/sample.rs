@@ -235,6 +235,8 @@ fn schedule(id: u32) -> Schedule {
                 until_minute,
             })
             .collect(),
+        exceptions: Vec::new(),
+        holidays: Vec::new(),
     }
 }
 

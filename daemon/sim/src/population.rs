@@ -181,6 +181,8 @@ fn schedule(
         name: name.to_owned(),
         time_zone: TIME_ZONE.to_owned(),
         weekly: days.iter().map(interval).collect(),
+        exceptions: Vec::new(),
+        holidays: Vec::new(),
     }
 }
 

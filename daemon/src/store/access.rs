@@ -2,16 +2,16 @@
 //! moment after a start, while the access index is still being built.
 
 use std::ops::ControlFlow;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use doorward_core::ids::{
     AreaId, CompanyId, CredentialId, DoorId, KeyId, PlaceId, ScheduleId, UserId,
 };
 use doorward_core::model::{
-    Area, AuthMethod, Credential, Door, Interval, Key, Kind, Record, RecordRef, SHARED_PINS_MAX,
-    Schedule, TableLookup, User, key_opens,
+    Area, AuthMethod, Credential, Door, HolidaySet, Interval, Key, Kind, Record, RecordRef,
+    SHARED_PINS_MAX, Schedule, TableLookup, User, key_opens,
 };
-use doorward_core::schedule::CompiledSchedule;
+use doorward_core::schedule::{CompiledSchedule, HolidayCalendar};
 use doorward_core::time::Wall;
 use doorward_core::view::{
     AccessView, AreaFacts, BlockFacts, CardIdentity, CredentialFacts, DoorAreas, DoorFacts,
@@ -128,19 +128,33 @@ impl AccessView for TableView {
         let Some(schedule) = self.fact::<Schedule>(schedule)? else {
             return Ok(None);
         };
-        let mut zones = self
-            .shared
-            .zones
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let compiled = CompiledSchedule::compile(&schedule, &mut zones);
-        Ok(compiled.ok().map(|compiled| {
-            let local = compiled.local(at);
-            ScheduleReading {
-                id: schedule.id,
-                open: compiled.is_open(local),
-                local,
-            }
+        let zone = {
+            let mut calendars = self
+                .shared
+                .calendars
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            calendars.zone(&schedule.time_zone)
+        };
+        let Ok(zone) = zone else {
+            return Ok(None);
+        };
+        let mut sets = Vec::new();
+        for rule in &schedule.holidays {
+            // As many years as the rules of one day could look at.
+            let year = zone.local(at).day.year();
+            let years = year.saturating_sub(1)..=year.saturating_add(1);
+            let set = self.fact::<HolidaySet>(rule.set)?;
+            sets.extend(set.map(|set| (set.id, Arc::new(HolidayCalendar::compile(&set, years)))));
+        }
+        let compiled = CompiledSchedule::compile_with(&schedule, zone, |id| {
+            let set = sets.iter().find(|(set, _)| *set == id);
+            set.map(|(_, calendar)| Arc::clone(calendar))
+        });
+        let says = compiled.reading(at);
+        Ok(says.map(|says| ScheduleReading {
+            id: schedule.id,
+            says,
         }))
     }
 

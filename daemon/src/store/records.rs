@@ -1,8 +1,8 @@
 //! Records of each kind, to and from what is stored.
 
 use doorward_core::model::{
-    Area, Company, Credential, Door, DoorGroup, Grant, Key, Kind, Place, Record, Schedule, Share,
-    User,
+    Area, Company, Credential, Door, DoorGroup, Grant, HolidaySet, Key, Kind, Place, Record,
+    Schedule, Share, User,
 };
 use rmpv::Value;
 use serde::Deserialize;
@@ -24,6 +24,7 @@ macro_rules! for_kind {
             Kind::Share => { type $with = Share; Ok(Record::Share($($use)*)) }
             Kind::Company => { type $with = Company; Ok(Record::Company($($use)*)) }
             Kind::Area => { type $with = Area; Ok(Record::Area($($use)*)) }
+            Kind::HolidaySet => { type $with = HolidaySet; Ok(Record::HolidaySet($($use)*)) }
         }
     };
 }
@@ -61,5 +62,6 @@ pub(super) fn encode(record: &Record, old: Option<&[u8]>) -> Result<Vec<u8>, Dec
         Record::Share(record) => over(record, old),
         Record::Company(record) => over(record, old),
         Record::Area(record) => over(record, old),
+        Record::HolidaySet(record) => over(record, old),
     }
 }

@@ -2,7 +2,8 @@
 //! a kind lie together in the order of their ids.
 
 use doorward_core::ids::{
-    AreaId, CompanyId, CredentialId, DoorGroupId, DoorId, KeyId, PlaceId, ScheduleId, UserId,
+    AreaId, CompanyId, CredentialId, DoorGroupId, DoorId, HolidaySetId, KeyId, PlaceId, ScheduleId,
+    UserId,
 };
 use doorward_core::model::{Kind, Record, RecordRef, email_folded};
 use doorward_core::pin::PinPrint;
@@ -30,7 +31,7 @@ pub(super) const SCHEMA: &[u8] = &[META, b's'];
 pub(super) const PIN_KEY: &[u8] = &[META, b'p'];
 
 /// All kinds, in the order of their bytes.
-pub(super) const KINDS: [Kind; 11] = [
+pub(super) const KINDS: [Kind; 12] = [
     Kind::Place,
     Kind::Door,
     Kind::User,
@@ -42,6 +43,7 @@ pub(super) const KINDS: [Kind; 11] = [
     Kind::Share,
     Kind::Company,
     Kind::Area,
+    Kind::HolidaySet,
 ];
 
 /// The byte that stands for a kind. Never changes.
@@ -58,6 +60,7 @@ const fn kind_byte(kind: Kind) -> u8 {
         Kind::Share => 9,
         Kind::Company => 10,
         Kind::Area => 15,
+        Kind::HolidaySet => 11,
     }
 }
 
@@ -83,7 +86,8 @@ pub(super) fn record(reference: RecordRef) -> Vec<u8> {
         | RecordRef::Schedule(ScheduleId(id))
         | RecordRef::Area(AreaId(id))
         | RecordRef::DoorGroup(DoorGroupId(id))
-        | RecordRef::Company(CompanyId(id)) => join(&[&kind, &id.to_be_bytes()]),
+        | RecordRef::Company(CompanyId(id))
+        | RecordRef::HolidaySet(HolidaySetId(id)) => join(&[&kind, &id.to_be_bytes()]),
         RecordRef::Share { door, place } => {
             join(&[&kind, &door.0.to_be_bytes(), &place.0.to_be_bytes()])
         }
@@ -114,7 +118,8 @@ pub(super) const fn number(reference: RecordRef) -> Option<u32> {
         | RecordRef::Schedule(ScheduleId(id))
         | RecordRef::Area(AreaId(id))
         | RecordRef::DoorGroup(DoorGroupId(id))
-        | RecordRef::Company(CompanyId(id)) => Some(id),
+        | RecordRef::Company(CompanyId(id))
+        | RecordRef::HolidaySet(HolidaySetId(id)) => Some(id),
         RecordRef::Grant { .. } | RecordRef::Share { .. } => None,
     }
 }
@@ -246,7 +251,7 @@ pub(super) fn index_rows(record: &Record) -> Vec<Vec<u8>> {
             rows
         }
         Record::Grant(grant) => vec![Index::UsersByKey(grant.key).row(grant.user.0)],
-        Record::Schedule(_) | Record::Area(_) => Vec::new(),
+        Record::Schedule(_) | Record::HolidaySet(_) | Record::Area(_) => Vec::new(),
         Record::DoorGroup(group) => {
             let id = group.id.0;
             let mut rows = vec![Index::GroupsByPlace(group.place).row(id)];

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use doorward_core::model::{Kind, RecordRef};
 use doorward_core::pin::PinKey;
-use doorward_core::schedule::Zones;
+use doorward_core::schedule::Calendars;
 use doorward_core::time::Mono;
 use tokio::sync::{Notify, watch};
 
@@ -28,9 +28,9 @@ pub(super) struct Shared {
     pub(super) cursors_moved: Notify,
     next_ids: [AtomicU32; rows::KINDS.len()],
     /// Time zones that schedules were read in.
-    pub(super) zones: Mutex<Zones>,
     /// Under which the prints of PINs are made.
     pub(super) pin_key: PinKey,
+    pub(super) calendars: Mutex<Calendars>,
     /// When the store's thread began to wait for the disk, in microseconds and at least 1;
     /// 0 while it does not.
     waiting_since: AtomicU64,
@@ -50,8 +50,8 @@ impl Shared {
             cursors: Mutex::default(),
             cursors_moved: Notify::new(),
             next_ids,
-            zones: Mutex::default(),
             pin_key,
+            calendars: Mutex::default(),
             waiting_since: AtomicU64::new(0),
             opened: Instant::now(),
         })

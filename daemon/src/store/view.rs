@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use doorward_core::ids::{
-    AreaId, CompanyId, CredentialId, DoorGroupId, DoorId, KeyId, PlaceId, ScheduleId, UserId,
+    AreaId, CompanyId, CredentialId, DoorGroupId, DoorId, HolidaySetId, KeyId, PlaceId, ScheduleId,
+    UserId,
 };
 use doorward_core::model::{
-    Area, Company, Credential, Door, DoorGroup, Grant, Key, Kind, Place, Record, RecordRef,
-    Schedule, Share, User,
+    Area, Company, Credential, Door, DoorGroup, Grant, HolidaySet, Key, Kind, Place, Record,
+    RecordRef, Schedule, Share, User,
 };
 use doorward_core::view::CardIdentity;
 use sled::{IVec, Tree};
@@ -73,6 +74,7 @@ table_record! {
     Share, (DoorId, PlaceId), |(door, place)| RecordRef::Share { door, place };
     Company, CompanyId, |id| RecordRef::Company(id);
     Area, AreaId, |id| RecordRef::Area(id);
+    HolidaySet, HolidaySetId, |id| RecordRef::HolidaySet(id);
 }
 
 impl TableView {

@@ -76,6 +76,8 @@ async fn add(
         name,
         time_zone,
         weekly: intervals,
+        exceptions: Vec::new(),
+        holidays: Vec::new(),
     };
     let saved = context.client.create(&schedule).await?;
     if context.json {

@@ -127,6 +127,8 @@ pub(crate) fn schedule() -> Schedule {
         name: "Office".to_owned(),
         time_zone: "Europe/Stockholm".to_owned(),
         weekly: vec![],
+        exceptions: Vec::new(),
+        holidays: Vec::new(),
     }
 }
 

@@ -101,7 +101,7 @@ pub(super) fn asked<V: AccessView>(
             None => true,
             Some(_) if !clock.is_usable() => false,
             Some(schedule) => match view.schedule(schedule, clock.wall()) {
-                Ok(Some(reading)) if !reading.open => return ControlFlow::Continue(()),
+                Ok(Some(reading)) if !reading.says.open => return ControlFlow::Continue(()),
                 Ok(Some(_)) => true,
                 Ok(None) => false,
                 Err(error) => {

@@ -421,14 +421,15 @@ impl<V: AccessView, S: SiteState, T: Trace> Case<'_, V, S, T> {
             return self.rule_of_key(rule, key.id, Some(Reason::ClockNotTrusted), facts);
         }
         let Some(reading) = self.view.schedule(schedule, self.clock.wall())? else {
-            let facts = format_args!("its schedule or the schedule's time zone is unknown");
+            let facts =
+                format_args!("its schedule, the schedule's time zone or a holiday set is unknown");
             return self.rule_of_key(rule, key.id, Some(Reason::OutsideSchedule), facts);
         };
-        let (denied, word) = match reading.open {
+        let (denied, word) = match reading.says.open {
             true => (None, "within"),
             false => (Some(Reason::OutsideSchedule), "outside"),
         };
-        let facts = format_args!("{} is {word} schedule {}", reading.local, reading.id);
+        let facts = format_args!("{} is {word} schedule {}", reading.says, reading.id);
         self.rule_of_key(rule, key.id, denied, facts)
     }
 

@@ -103,6 +103,11 @@ impl<T: Default> Slab<T> {
     pub(super) fn at_mut(&mut self, at: u32) -> &mut T {
         &mut self.slots[at as usize]
     }
+
+    /// Every slot, free ones included.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.slots.iter_mut()
+    }
 }
 
 #[cfg(test)]

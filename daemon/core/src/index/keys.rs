@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::ids::{IdMap, Slab};
-use crate::ids::{DoorId, KeyId, ScheduleId};
-use crate::model::{Interval, Key, Schedule};
-use crate::schedule::{CompiledSchedule, Zones};
+use crate::ids::{DoorId, HolidaySetId, KeyId, ScheduleId};
+use crate::model::{HolidaySet, Interval, Key, Schedule};
+use crate::schedule::{Calendars, CompiledSchedule};
 use crate::view::{BlockFacts, KeyFacts};
 
 /// Doors with a number below this are bits; the others are listed.
@@ -84,7 +84,7 @@ pub(super) struct Keys {
     key_slots: IdMap,
     schedules: Slab<ScheduleSlot>,
     schedule_slots: IdMap,
-    zones: Zones,
+    calendars: Calendars,
 }
 
 impl Keys {
@@ -207,7 +207,7 @@ impl Keys {
     }
 
     pub(super) fn put_schedule(&mut self, schedule: &Schedule) {
-        let compiled = CompiledSchedule::compile(schedule, &mut self.zones).ok();
+        let compiled = CompiledSchedule::compile(schedule, &mut self.calendars).ok();
         let slot = self.schedule_slot_of(schedule.id.0);
         let old = self.schedules.at_mut(slot);
         old.compiled = compiled;
@@ -220,6 +220,25 @@ impl Keys {
             schedule.compiled = None;
             schedule.known = false;
             self.release_schedule_if_unused(slot);
+        }
+    }
+
+    pub(super) fn put_holidays(&mut self, set: &HolidaySet) {
+        self.calendars.put_holidays(set);
+        self.tell_schedules(set.id);
+    }
+
+    pub(super) fn remove_holidays(&mut self, set: HolidaySetId) {
+        self.calendars.remove_holidays(set);
+        self.tell_schedules(set);
+    }
+
+    /// Schedules are few: each is asked whether it follows the set.
+    fn tell_schedules(&mut self, set: HolidaySetId) {
+        for slot in self.schedules.iter_mut() {
+            if let Some(compiled) = &mut slot.compiled {
+                compiled.set_holidays(set, &self.calendars);
+            }
         }
     }
 

@@ -138,6 +138,7 @@ impl AccessIndex {
                 self.set_doors_of(&affected);
             }
             Record::Area(area) => self.rules.put_area(area),
+            Record::HolidaySet(set) => self.keys.put_holidays(set),
         }
     }
 
@@ -165,6 +166,7 @@ impl AccessIndex {
             }
             RecordRef::Schedule(schedule) => self.keys.remove_schedule(schedule),
             RecordRef::Area(area) => self.rules.remove_area(area),
+            RecordRef::HolidaySet(set) => self.keys.remove_holidays(set),
             RecordRef::DoorGroup(group) => {
                 let affected = self.structure.remove_group(group);
                 self.set_doors_of(&affected);
@@ -310,14 +312,11 @@ impl AccessView for AccessIndex {
 
     #[inline]
     fn schedule(&self, schedule: u32, at: Wall) -> Result<Option<ScheduleReading>, Unreadable> {
-        Ok(self.keys.schedule(schedule).map(|(id, compiled)| {
-            let local = compiled.local(at);
-            ScheduleReading {
-                id,
-                open: compiled.is_open(local),
-                local,
-            }
-        }))
+        let Some((id, compiled)) = self.keys.schedule(schedule) else {
+            return Ok(None);
+        };
+        let says = compiled.reading(at);
+        Ok(says.map(|says| ScheduleReading { id, says }))
     }
 
     #[inline]

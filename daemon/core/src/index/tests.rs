@@ -8,14 +8,16 @@ use crate::decide::{
 };
 use crate::event::Direction;
 use crate::fixture::{
-    area, bits, card, credential, door, grant, interval, key, now, number, office_hours, pin,
-    pin_credential, small_site, user,
+    area, bits, card, credential, door, grant, holidays, interval, key, now, number, office_hours,
+    pin, pin_credential, small_site, user,
 };
-use crate::ids::{AreaId, CredentialId, DoorGroupId, DoorId, KeyId, PlaceId, ScheduleId, UserId};
+use crate::ids::{
+    AreaId, CredentialId, DoorGroupId, DoorId, HolidaySetId, KeyId, PlaceId, ScheduleId, UserId,
+};
 use crate::model::{
     AuthMethod, Authentication, Block, Change, CredentialData, CredentialState, DoorGroup,
-    DoorMode, Grant, Interval, Passback, Record, RecordRef, ScheduledMethod, Share, TableDelta,
-    UserState,
+    DoorMode, Grant, HolidayRule, Interval, Passback, Record, RecordRef, ScheduledMethod, Share,
+    TableDelta, UserState,
 };
 use crate::sample::Sample;
 use crate::time::{ClockTrust, Mono, Now};
@@ -171,12 +173,26 @@ fn any_record() -> BoxedStrategy<Record> {
                 ..grant(holder, key)
             })
         });
-    let schedules = (1u32..3, any::<bool>()).prop_map(|(id, known)| {
+    let schedules = (1u32..3, 0u32..6).prop_map(|(id, kind)| {
         let mut record = office_hours(id);
-        if !known {
+        if kind == 0 {
             record.time_zone = "Nowhere".to_owned();
         }
+        if kind > 2 {
+            record.holidays = vec![HolidayRule {
+                set: HolidaySetId(kind - 2),
+                hours: Vec::new(),
+            }];
+        }
         Record::Schedule(record)
+    });
+    // One of the times asked about is a holiday of some sets.
+    let holiday_sets = (1u32..4, any::<bool>()).prop_map(|(id, today)| {
+        let mut record = holidays(id);
+        if !today {
+            record.holidays.clear();
+        }
+        Record::HolidaySet(record)
     });
     prop_oneof![
         2 => doors,
@@ -188,6 +204,7 @@ fn any_record() -> BoxedStrategy<Record> {
         2 => shares,
         2 => groups,
         1 => areas,
+        1 => holiday_sets,
     ]
     .boxed()
 }
@@ -381,4 +398,39 @@ fn deciding_by_the_index_allocates_nothing() {
         }
     });
     assert_eq!(counted.count_total, 0);
+}
+
+#[test]
+fn changed_holidays_are_in_force_at_once_in_every_schedule() {
+    let mut index: AccessIndex = small_site().into_iter().collect();
+    let mut change = |changes: Vec<Change>| {
+        let revision = index.revision() + 1;
+        index.apply(&TableDelta { revision, changes });
+        let card = card(100);
+        let request = Request {
+            door: Some(DoorId(1)),
+            direction: Direction::Entry,
+            shown: Shown::Card(&card),
+            relay: Relay::Ready,
+        };
+        decide(&index, &request, now(TIMES[0]), Policy::default()).is_granted()
+    };
+    let mut office = office_hours(1);
+    office.holidays = vec![HolidayRule {
+        set: HolidaySetId(1),
+        hours: Vec::new(),
+    }];
+    let mut scheduled = key(1, &[1]);
+    scheduled.schedule = Some(ScheduleId(1));
+    let ordinary = crate::model::HolidaySet {
+        holidays: Vec::new(),
+        ..holidays(1)
+    };
+    assert!(change(vec![Change::Put(Record::Key(scheduled))]));
+    assert!(!change(vec![Change::Put(Record::Schedule(office))]));
+    assert!(change(vec![Change::Put(Record::HolidaySet(ordinary))]));
+    assert!(!change(vec![Change::Put(Record::HolidaySet(holidays(1)))]));
+    assert!(!change(vec![Change::Remove(RecordRef::HolidaySet(
+        HolidaySetId(1)
+    ))]));
 }

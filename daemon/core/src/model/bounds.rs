@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::{
     Area, Authentication, Company, Credential, Door, DoorGroup, DoorWiring, Grant, InputPoint,
-    Interval, Key, MINUTES_PER_DAY, NAME_MAX, OCCUPANCY_MAX, OutputPoint, PASSBACK_S_MAX, Place,
-    Problems, Record, Schedule, UNLOCK_MS_MAX, UNLOCK_MS_MIN, User, Validate,
+    Interval, Key, NAME_MAX, OCCUPANCY_MAX, OutputPoint, PASSBACK_S_MAX, Place, Problems, Record,
+    UNLOCK_MS_MAX, UNLOCK_MS_MIN, User, Validate,
 };
 use crate::schedule::{UnknownZone, zone_is_known};
 use crate::time::Wall;
@@ -28,8 +28,6 @@ pub const SUPPORT_MAX: usize = 1_000;
 pub const LOG_RETENTION_DAYS_MAX: u16 = 36_500;
 /// The most intervals of one grant.
 pub const INTERVALS_PER_GRANT_MAX: usize = 100;
-/// The most weekly intervals of one schedule.
-pub const WEEKLY_INTERVALS_MAX: usize = 200;
 /// The most schedules in the rule of authentication of one door.
 pub const METHODS_PER_DOOR_MAX: usize = 8;
 /// The highest output of a relay board.
@@ -62,6 +60,7 @@ impl Validate for Record {
             // It has nothing but references.
             Self::Share(_) => {}
             Self::Area(area) => area.validate(problems),
+            Self::HolidaySet(set) => set.validate(problems),
         }
     }
 }
@@ -270,29 +269,7 @@ impl Validate for Grant {
     }
 }
 
-impl Validate for Schedule {
-    fn validate(&self, problems: &mut Problems) {
-        name(problems, "name", &self.name);
-        zone(problems, "time_zone", &self.time_zone);
-        at_most(problems, "weekly", self.weekly.len(), WEEKLY_INTERVALS_MAX);
-        for (at, each) in self.weekly.iter().enumerate() {
-            within(
-                problems,
-                &format!("weekly[{at}].from_minute"),
-                each.from_minute,
-                0..=MINUTES_PER_DAY - 1,
-            );
-            within(
-                problems,
-                &format!("weekly[{at}].until_minute"),
-                each.until_minute,
-                1..=MINUTES_PER_DAY,
-            );
-        }
-    }
-}
-
-fn name(problems: &mut Problems, field: &str, value: &str) {
+pub(super) fn name(problems: &mut Problems, field: &str, value: &str) {
     text(problems, field, value, NAME_MAX);
     if value.is_empty() {
         problems.add(
@@ -325,7 +302,7 @@ fn prose(problems: &mut Problems, field: &str, value: &str, chars_max: usize) {
 }
 
 /// Text for people: not too long, without characters that hide or turn around what is written.
-fn text(problems: &mut Problems, field: &str, value: &str, chars_max: usize) {
+pub(super) fn text(problems: &mut Problems, field: &str, value: &str, chars_max: usize) {
     let found = value.chars().count();
     if found > chars_max {
         problems.add(
@@ -362,7 +339,7 @@ fn device(problems: &mut Problems, field: &str, value: &str) {
     }
 }
 
-fn zone(problems: &mut Problems, field: &str, value: &str) {
+pub(super) fn zone(problems: &mut Problems, field: &str, value: &str) {
     if !zone_is_known(value) {
         problems.add(field, UnknownZone::new(value).to_string());
     }
@@ -410,7 +387,7 @@ fn interval(problems: &mut Problems, fields: (&str, &str), value: &Interval) {
     }
 }
 
-fn within<N: Copy + PartialOrd + core::fmt::Display>(
+pub(super) fn within<N: Copy + PartialOrd + core::fmt::Display>(
     problems: &mut Problems,
     field: &str,
     found: N,
@@ -422,7 +399,7 @@ fn within<N: Copy + PartialOrd + core::fmt::Display>(
     }
 }
 
-fn at_most(problems: &mut Problems, field: &str, found: usize, allowed: usize) {
+pub(super) fn at_most(problems: &mut Problems, field: &str, found: usize, allowed: usize) {
     if found > allowed {
         problems.add(
             field,

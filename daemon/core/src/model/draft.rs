@@ -258,7 +258,8 @@ impl<'a, L: TableLookup> Draft<'a, L> {
             | RecordRef::Grant { .. }
             | RecordRef::Schedule(_)
             | RecordRef::Company(_)
-            | RecordRef::Area(_) => {}
+            | RecordRef::Area(_)
+            | RecordRef::HolidaySet(_) => {}
         }
         self.take(reference, step);
         Ok(())
@@ -429,7 +430,7 @@ impl<'a, L: TableLookup> Draft<'a, L> {
 /// What a kind refers to ranks lower.
 const fn rank(kind: Kind) -> u8 {
     match kind {
-        Kind::Place => 0,
+        Kind::Place | Kind::HolidaySet => 0,
         Kind::Schedule | Kind::Company | Kind::Area => 1,
         Kind::Door => 2,
         Kind::DoorGroup | Kind::Share => 3,

@@ -12,6 +12,7 @@ mod credential;
 mod door;
 mod draft;
 mod group;
+mod holiday;
 mod impact;
 mod key;
 mod operation;
@@ -20,6 +21,7 @@ mod quick;
 mod reach;
 mod record;
 mod schedule;
+mod schedule_bounds;
 mod standing;
 #[cfg(test)]
 mod structure_tests;
@@ -35,7 +37,7 @@ pub use bounds::{
     BLOCK_REASON_MAX, DATE_END, DATE_MIN, DETAILS_MAX, DEVICE_NAME_MAX, DOORS_PER_GROUP_MAX,
     DOORS_PER_KEY_MAX, EMAIL_MAX, GROUPS_PER_KEY_MAX, HELD_OPEN_MS_MAX, INPUT_MAX,
     INTERVALS_PER_GRANT_MAX, LOG_RETENTION_DAYS_MAX, METHODS_PER_DOOR_MAX, OUTPUT_MAX,
-    READERS_PER_SIDE_MAX, SUPPORT_MAX, WEEKLY_INTERVALS_MAX,
+    READERS_PER_SIDE_MAX, SUPPORT_MAX,
 };
 pub use change::{Change, TableDelta};
 pub use company::Company;
@@ -46,6 +48,7 @@ pub use door::{
 };
 pub use draft::{SHARED_PINS_MAX, TableLookup, email_folded};
 pub use group::{DoorGroup, Share};
+pub use holiday::{Holiday, HolidayDate, HolidaySet, Observed};
 pub use impact::Impact;
 pub use key::{Block, Grant, Interval, Key, KeyFlags};
 pub use operation::{Holding, Operation, OperationRefused, RECIPIENTS_MAX, Recipients};
@@ -53,7 +56,13 @@ pub use place::{Language, Place};
 pub use quick::QuickPick;
 pub use reach::{doors_of_key, key_opens, key_opens_some};
 pub use record::{Kind, Record, RecordRef};
-pub use schedule::{MINUTES_PER_DAY, Schedule, Weekday, WeeklyInterval};
+pub use schedule::{
+    DatedException, DayInterval, HolidayRule, MINUTES_PER_DAY, Schedule, Weekday, WeeklyInterval,
+};
+pub use schedule_bounds::{
+    EXCEPTIONS_MAX, HOLIDAY_RULES_MAX, HOLIDAYS_MAX, HOURS_PER_DAY_MAX, NOTE_MAX, ONCE_DAYS_MAX,
+    SCHEDULE_BYTES_MAX, WEEKLY_INTERVALS_MAX,
+};
 pub use user::{User, UserState};
 pub use validate::{NAME_MAX, Problem, Problems, Validate};
 pub use validated::{

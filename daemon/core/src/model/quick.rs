@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Interval, MINUTES_PER_DAY};
+use crate::date::CivilDate;
 use crate::schedule::Zone;
 use crate::time::Wall;
 
@@ -29,22 +30,22 @@ impl QuickPick {
     #[must_use]
     pub fn interval(self, zone: &Zone, now: Wall) -> Interval {
         let today = zone.local(now);
-        let days = |from: i64| Interval {
-            from: Some(midnight(zone, today.day + from)),
-            until: Some(midnight(zone, today.day + from + 1)),
+        let days = |from: i32| Interval {
+            from: Some(midnight(zone, today.day.plus_days(from))),
+            until: Some(midnight(zone, today.day.plus_days(from + 1))),
         };
         match self {
             Self::Today => Interval {
                 from: Some(now),
-                until: Some(midnight(zone, today.day + 1)),
+                until: Some(midnight(zone, today.day.plus_days(1))),
             },
             Self::Tomorrow => days(1),
             Self::NextMonday => {
-                let weekday = today.minute_of_week() / MINUTES_PER_DAY;
-                days(7 - i64::from(weekday))
+                let weekday = today.day.weekday().index();
+                days(7 - i32::from(weekday))
             }
             Self::OneWeek => {
-                let date = zone.local(now).day + 7;
+                let date = today.day.plus_days(7);
                 Interval {
                     from: Some(now),
                     until: Some(at_minute(zone, date, i64::from(today.minute), now)),
@@ -54,9 +55,9 @@ impl QuickPick {
     }
 }
 
-/// The first moment of a local day, days counted since 1970-01-01.
-fn midnight(zone: &Zone, day: i64) -> Wall {
-    let mut at = (day * DAY_MINUTES - AHEAD_MINUTES) * 60;
+/// The first moment of a local day.
+fn midnight(zone: &Zone, day: CivilDate) -> Wall {
+    let mut at = (i64::from(day.0) * DAY_MINUTES - AHEAD_MINUTES) * 60;
     // No zone is so far behind UTC that this would not end it.
     let end = at + 2 * DAY_MINUTES * 60;
     while at < end && zone.local(Wall(at * 1_000)).day < day {
@@ -66,7 +67,7 @@ fn midnight(zone: &Zone, day: i64) -> Wall {
 }
 
 /// The time that many minutes after a local day's first moment, with the seconds of `like`.
-fn at_minute(zone: &Zone, day: i64, minute: i64, like: Wall) -> Wall {
+fn at_minute(zone: &Zone, day: CivilDate, minute: i64, like: Wall) -> Wall {
     let begin = midnight(zone, day);
     let mut at = begin.plus_ms(minute * MINUTE_MS);
     // A clock that was put forward or back that day is met half way.

@@ -1,8 +1,12 @@
 use serde::{Deserialize, Serialize};
 
-use super::{Area, Company, Credential, Door, DoorGroup, Grant, Key, Place, Schedule, Share, User};
+use super::{
+    Area, Company, Credential, Door, DoorGroup, Grant, HolidaySet, Key, Place, Schedule, Share,
+    User,
+};
 use crate::ids::{
-    AreaId, CompanyId, CredentialId, DoorGroupId, DoorId, KeyId, PlaceId, ScheduleId, UserId,
+    AreaId, CompanyId, CredentialId, DoorGroupId, DoorId, HolidaySetId, KeyId, PlaceId, ScheduleId,
+    UserId,
 };
 
 /// Any record of the access table.
@@ -22,6 +26,7 @@ pub enum Record {
     Share(Share),
     Company(Company),
     Area(Area),
+    HolidaySet(HolidaySet),
 }
 
 /// Names one record of the access table.
@@ -41,6 +46,7 @@ pub enum RecordRef {
     Share { door: DoorId, place: PlaceId },
     Company(CompanyId),
     Area(AreaId),
+    HolidaySet(HolidaySetId),
 }
 
 /// The kinds of records.
@@ -60,13 +66,15 @@ pub enum Kind {
     Share,
     Company,
     Area,
+    HolidaySet,
 }
 
 impl Kind {
     /// All kinds: what a record refers to comes before it.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Place,
         Self::Company,
+        Self::HolidaySet,
         Self::Schedule,
         Self::Area,
         Self::Door,
@@ -101,6 +109,7 @@ impl Record {
             },
             Self::Company(company) => RecordRef::Company(company.id),
             Self::Area(area) => RecordRef::Area(area.id),
+            Self::HolidaySet(set) => RecordRef::HolidaySet(set.id),
         }
     }
 }
@@ -121,6 +130,7 @@ impl RecordRef {
             Self::Share { .. } => Kind::Share,
             Self::Company(_) => Kind::Company,
             Self::Area(_) => Kind::Area,
+            Self::HolidaySet(_) => Kind::HolidaySet,
         }
     }
 }
@@ -139,6 +149,7 @@ impl core::fmt::Display for RecordRef {
             Self::Share { door, place } => write!(f, "share of door {door} to place {place}"),
             Self::Company(id) => write!(f, "company {id}"),
             Self::Area(id) => write!(f, "area {id}"),
+            Self::HolidaySet(id) => write!(f, "holiday set {id}"),
         }
     }
 }

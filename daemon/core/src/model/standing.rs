@@ -11,10 +11,11 @@ use crate::view::Unreadable;
 const USERS_NAMED_MAX: usize = 10;
 
 /// Kinds that have few records and stand on others.
-const STANDING: [Kind; 6] = [
+const STANDING: [Kind; 7] = [
     Kind::Place,
     Kind::Area,
     Kind::Company,
+    Kind::Schedule,
     Kind::Door,
     Kind::DoorGroup,
     Kind::Key,
@@ -43,10 +44,14 @@ fn grounds(record: &Record) -> Vec<RecordRef> {
             let schedule = record.schedule.map(RecordRef::Schedule);
             [place(record.place)].into_iter().chain(schedule).collect()
         }
+        Record::Schedule(record) => {
+            let rules = record.holidays.iter();
+            rules.map(|rule| RecordRef::HolidaySet(rule.set)).collect()
+        }
         Record::User(_)
         | Record::Credential(_)
         | Record::Grant(_)
-        | Record::Schedule(_)
+        | Record::HolidaySet(_)
         | Record::Share(_) => Vec::new(),
     }
 }
@@ -60,6 +65,7 @@ fn named(record: &Record) -> String {
         Record::Door(record) => &record.name,
         Record::DoorGroup(record) => &record.name,
         Record::Key(record) => &record.name,
+        Record::Schedule(record) => &record.name,
         _ => return record.reference().to_string(),
     };
     format!("{} `{name}`", record.reference())
@@ -78,6 +84,7 @@ impl<L: TableLookup> Check<'_, L> {
                     | RecordRef::Schedule(_)
                     | RecordRef::Company(_)
                     | RecordRef::Area(_)
+                    | RecordRef::HolidaySet(_)
             )
         };
         if !gone.keys().any(stood_on) {

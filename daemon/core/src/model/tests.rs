@@ -1,12 +1,16 @@
 use super::{
-    Block, CHANGES_MAX, Change, ChangeRefused, Credential, CredentialData, CredentialState, Door,
-    DoorWiring, Grant, Interval, Key, Kind, Place, Problems, Record, RecordRef, Schedule,
-    TableLookup, User, Validate, Weekday, WeeklyInterval, validate_changes,
+    Block, CHANGES_MAX, Change, ChangeRefused, Credential, CredentialData, CredentialState,
+    DatedException, DayInterval, Door, DoorWiring, Grant, Holiday, HolidayDate, HolidayRule,
+    HolidaySet, Interval, Key, Kind, Place, Problems, Record, RecordRef, Schedule, TableLookup,
+    User, Validate, Weekday, WeeklyInterval, validate_changes,
 };
+use crate::date::CivilDate;
 use crate::fixture::{
     bits, credential, door, grant, interval, key, office_hours, place, small_site, user,
 };
-use crate::ids::{CompanyId, CredentialId, DoorId, KeyId, PlaceId, ScheduleId, UserId};
+use crate::ids::{
+    CompanyId, CredentialId, DoorId, HolidaySetId, KeyId, PlaceId, ScheduleId, UserId,
+};
 use crate::time::Wall;
 use crate::view::{CardIdentity, MapView, Unreadable};
 
@@ -159,6 +163,173 @@ fn users_need_a_name_and_a_sound_address() {
     check_record(with(&|user| user.email = Some(long.clone())), &[wrong]);
 }
 
+fn dated(date: &str, last: &str, hours: &[(u16, u16)]) -> DatedException {
+    DatedException {
+        date: date.parse().unwrap(),
+        last: last.parse().ok(),
+        hours: intervals(hours),
+        note: String::new(),
+    }
+}
+
+fn intervals(hours: &[(u16, u16)]) -> Vec<DayInterval> {
+    let interval = |&(from_minute, until_minute): &(u16, u16)| DayInterval {
+        from_minute,
+        until_minute,
+    };
+    hours.iter().map(interval).collect()
+}
+
+#[test]
+fn exceptions_and_holiday_rules_have_bounds() {
+    let with = |change: &dyn Fn(&mut Schedule)| {
+        let mut record = office_hours(1);
+        change(&mut record);
+        Record::Schedule(record)
+    };
+    let rule = |set, hours: &[(u16, u16)]| HolidayRule {
+        set: HolidaySetId(set),
+        hours: intervals(hours),
+    };
+    check_record(
+        with(&|schedule| {
+            schedule.exceptions = vec![
+                dated("2026-12-24", "", &[(0, 1440), (1439, 1)]),
+                dated("2026-12-25", "2026-12-26", &[]),
+                dated("1970-01-01", "2199-12-31", &[]),
+            ];
+            schedule.exceptions.pop();
+            schedule.holidays = vec![rule(2, &[]), rule(1, &[(600, 600)])];
+        }),
+        &[],
+    );
+    check_record(
+        with(&|schedule| {
+            schedule.time_zone = "Europe/Atlantis".to_owned();
+            schedule.weekly[0].until_minute = 0;
+            schedule.exceptions = vec![
+                dated("2026-12-24", "2026-12-26", &[]),
+                dated("1969-12-31", "", &[(1440, 1441)]),
+                dated("2026-12-20", "2026-12-25", &[]),
+                dated("2026-11-02", "2026-11-01", &[]),
+                dated("2200-01-01", "9999-12-31", &[]),
+            ];
+            schedule.exceptions[0].note = "n\u{202E}".to_owned();
+            schedule.holidays = vec![rule(1, &[]), rule(1, &[(0, 1); 25])];
+        }),
+        &[
+            "time_zone: `Europe/Atlantis` is not an IANA time zone; `Europe/Stockholm` is one",
+            "weekly[0].until_minute: 0 is not in 1 to 1440",
+            "exceptions[0].note: has the character U+202E; control and text-direction characters \
+             are not allowed",
+            "exceptions[1].date: `1969-12-31` is outside the years 1970 to 2199",
+            "exceptions[1].hours[0].from_minute: 1440 is not in 0 to 1439",
+            "exceptions[1].hours[0].until_minute: 1441 is not in 1 to 1440",
+            "exceptions[3].last: `2026-11-01` is before the first day, `2026-11-02`",
+            "exceptions[4].date: `2200-01-01` is outside the years 1970 to 2199",
+            "exceptions[4].last: `9999-12-31` is outside the years 1970 to 2199",
+            "exceptions[2].date: `2026-12-24` has the hours of exceptions[0] already",
+            "holidays[1].set: holiday set 1 is named twice",
+            "holidays[1].hours: has 25 entries, at most 24 are allowed",
+        ],
+    );
+    let large = with(&|schedule| {
+        let day = CivilDate::new(2026, 1, 1).unwrap();
+        schedule.exceptions = (0..100)
+            .map(|nth| DatedException {
+                date: day.plus_days(nth),
+                ..dated("2026-01-01", "", &[(0, 1), (2, 3), (4, 5)])
+            })
+            .collect();
+    });
+    check_record(
+        large,
+        &[
+            "exceptions: the record takes up to 13639 bytes, at most 10000 are allowed: put days \
+           that come again into a holiday set",
+        ],
+    );
+}
+
+#[test]
+fn holidays_have_bounds() {
+    let with = |holidays: Vec<Holiday>| {
+        Record::HolidaySet(HolidaySet {
+            holidays,
+            ..crate::fixture::holidays(1)
+        })
+    };
+    let day = |on| Holiday {
+        on,
+        ..crate::fixture::holidays(1).holidays.remove(0)
+    };
+    let yearly = |month, day| HolidayDate::Yearly { month, day };
+    let from = |month, day| HolidayDate::WeekdayFrom {
+        month,
+        day,
+        weekday: Weekday::Monday,
+    };
+    let nth = |nth| HolidayDate::NthWeekday {
+        month: 13,
+        nth,
+        weekday: Weekday::Monday,
+    };
+    let once = |date: &str, last: &str| HolidayDate::Once {
+        date: date.parse().unwrap(),
+        last: last.parse().ok(),
+    };
+    let sound = [
+        yearly(2, 29),
+        from(12, 31),
+        HolidayDate::Easter { days: -120 },
+        once("2024-01-01", "2024-12-31"),
+    ];
+    check_record(with(sound.map(day).to_vec()), &[]);
+    let unsound = [
+        yearly(2, 30),
+        yearly(0, 1),
+        from(2, 29),
+        nth(0),
+        nth(5),
+        HolidayDate::Easter { days: 121 },
+        once("2026-02-01", "2026-01-31"),
+        once("2026-01-01", "2027-01-02"),
+    ];
+    let mut unsound = unsound.map(day).to_vec();
+    unsound[0].name.clear();
+    unsound[1].from_year = Some(1969);
+    unsound[2].from_year = Some(2026);
+    unsound[2].until_year = Some(2025);
+    check_record(
+        with(unsound),
+        &[
+            "holidays[0].name: is empty; 1 to 60 characters are allowed",
+            "holidays[0].on.day: month 2 has no day 30 that this could be",
+            "holidays[1].on.month: 0 is not in 1 to 12",
+            "holidays[1].from_year: 1969 is not in 1970 to 2199",
+            "holidays[2].on.day: month 2 has no day 29 that this could be",
+            "holidays[2].until_year: 2025 is before from_year, 2026",
+            "holidays[3].on.month: 13 is not in 1 to 12",
+            "holidays[3].on.nth: 0 is neither in 1 to 4 (from the beginning of the month) nor in \
+             -4 to -1 (from its end)",
+            "holidays[4].on.month: 13 is not in 1 to 12",
+            "holidays[4].on.nth: 5 is neither in 1 to 4 (from the beginning of the month) nor in \
+             -4 to -1 (from its end)",
+            "holidays[5].on.days: 121 is not in -120 to 120",
+            "holidays[6].on.last: `2026-01-31` is before the first day, `2026-02-01`",
+            "holidays[7].on.last: lasts 367 days, at most 366 are allowed",
+        ],
+    );
+    let many = vec![day(yearly(1, 1)); 101];
+    check_record(
+        with(many),
+        &[
+            "holidays: has 101 entries, at most 100 are allowed",
+            "holidays: the record takes up to 12715 bytes, at most 10000 are allowed: split the set",
+        ],
+    );
+}
+
 #[test]
 fn dates_lie_between_1970_and_2200_and_in_order() {
     let with = |from, until| {
@@ -306,7 +477,9 @@ macro_rules! into_record {
         }
     )*};
 }
-into_record!(Place, Door, User, Credential, Key, Grant, Schedule);
+into_record!(
+    Place, Door, User, Credential, Key, Grant, Schedule, HolidaySet
+);
 
 #[test]
 fn references_must_lead_somewhere() {
@@ -519,6 +692,39 @@ fn what_is_in_use_is_not_removed() {
         ],
         &["remove schedule 1", "remove place 2"],
     );
+}
+
+#[test]
+fn a_holiday_set_is_there_as_long_as_a_schedule_follows_it() {
+    let mut following = office_hours(1);
+    following.holidays = vec![HolidayRule {
+        set: HolidaySetId(4),
+        hours: Vec::new(),
+    }];
+    refused(
+        &[put(following.clone())],
+        &["changes[0].holidays[0].set: there is no holiday set 4"],
+    );
+    let made = [put(following.clone()), put(crate::fixture::holidays(4))];
+    accepted(&made, &["put holiday set 4", "put schedule 1"]);
+    let table: MapView = small_site()
+        .into_iter()
+        .chain([
+            Record::Schedule(following),
+            Record::HolidaySet(crate::fixture::holidays(4)),
+        ])
+        .collect();
+    let gone = [Change::Remove(RecordRef::HolidaySet(HolidaySetId(4)))];
+    let refused = validate_changes(&table, &gone).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "changes[0]: holiday set 4 is still used by schedule 1 `Office hours`"
+    );
+    let with_user = [
+        gone.as_slice(),
+        &[Change::Remove(RecordRef::Schedule(ScheduleId(1)))],
+    ];
+    assert!(validate_changes(&table, &with_user.concat()).is_ok());
 }
 
 #[test]

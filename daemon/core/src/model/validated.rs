@@ -5,7 +5,7 @@ use super::draft::{Draft, TableLookup, email_folded};
 use super::reach::{Reach, doors_of_key};
 use super::{
     Area, AuthMethod, Change, Credential, CredentialState, Door, DoorGroup, Grant, Key, Kind,
-    Place, Problems, Record, RecordRef, Share, User, Validate,
+    Place, Problems, Record, RecordRef, Schedule, Share, User, Validate,
 };
 use crate::ids::{CredentialId, DoorId, PlaceId, UserId};
 use crate::view::{CardIdentity, Unreadable};
@@ -51,7 +51,7 @@ pub enum ChangeRefused {
 
 /// Checks a change, all at once: the bounds of each record put, and that the table as it would be
 /// afterwards holds together. Removing a user, key, door, door group or share also takes or changes what cannot stand
-/// without it; removing a place, a company or a schedule in use is refused. A door that moves to
+/// without it; removing a place, a company, a schedule or a holiday set in use is refused. A door that moves to
 /// another place is shared back to the one it leaves.
 ///
 /// The list is judged by its end: steps may refer to what later steps make.
@@ -143,7 +143,8 @@ impl<L: TableLookup> Check<'_, L> {
                 Record::Credential(credential) => self.credential(&at, credential)?,
                 Record::Key(key) => self.key(&at, key)?,
                 Record::Grant(grant) => self.grant(&at, grant)?,
-                Record::Schedule(_) => {}
+                Record::Schedule(schedule) => self.schedule(&at, schedule)?,
+                Record::HolidaySet(_) => {}
                 Record::DoorGroup(group) => self.group(&at, group)?,
                 Record::Share(share) => self.share(&at, *share)?,
                 Record::Company(company) => {
@@ -409,6 +410,14 @@ impl<L: TableLookup> Check<'_, L> {
             Some(_) => Ok(()),
             None => self.refers(at, "door", RecordRef::Door(share.door)),
         }
+    }
+
+    fn schedule(&mut self, at: &str, schedule: &Schedule) -> Result<(), Unreadable> {
+        for (nth, rule) in schedule.holidays.iter().enumerate() {
+            let field = format!("holidays[{nth}].set");
+            self.refers(at, &field, RecordRef::HolidaySet(rule.set))?;
+        }
+        Ok(())
     }
 
     fn had_window(&self, key: &Key) -> Result<bool, Unreadable> {

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use jiff::Timestamp;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
+use crate::date::CivilDate;
 use crate::model::MINUTES_PER_DAY;
 use crate::time::Wall;
 
@@ -55,10 +56,10 @@ pub struct Zone {
 
 /// One offset and the time for which it holds, in seconds since the epoch.
 #[derive(Debug, Clone, Copy)]
-struct Span {
-    from: i64,
-    until: i64,
-    offset: i32,
+pub(super) struct Span {
+    pub(super) from: i64,
+    pub(super) until: i64,
+    pub(super) offset: i32,
 }
 
 impl Span {
@@ -85,9 +86,27 @@ impl Zone {
         let local = at.saturating_add(i64::from(self.offset(at)));
         let of_day = local.rem_euclid(SECONDS_PER_DAY);
         LocalTime {
-            day: local.div_euclid(SECONDS_PER_DAY),
+            day: day_of(local.div_euclid(SECONDS_PER_DAY)),
             // A second of the day divided by 60 is below 1440.
             minute: u16::try_from(of_day / 60).unwrap_or(MINUTES_PER_DAY - 1),
+        }
+    }
+
+    /// The time around `at` during which one offset holds; outside the table, at least from there
+    /// on.
+    pub(super) fn span(&self, at: i64) -> Span {
+        let found = self.spans.partition_point(|span| span.until <= at);
+        if let Some(span) = self.spans.get(found)
+            && span.contains(at)
+        {
+            return *span;
+        }
+        let next = Timestamp::from_second(at).ok();
+        let next = next.and_then(|at| self.rules.following(at).next());
+        Span {
+            from: at,
+            until: next.map_or(i64::MAX, |next| next.timestamp().as_second()),
+            offset: offset_by_rules(&self.rules, at),
         }
     }
 
@@ -114,6 +133,10 @@ impl fmt::Debug for Zone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Zone({})", self.rules.iana_name().unwrap_or_default())
     }
+}
+
+fn day_of(days: i64) -> CivilDate {
+    CivilDate(i32::try_from(days).unwrap_or(if days < 0 { i32::MIN } else { i32::MAX }))
 }
 
 fn offset_by_rules(rules: &TimeZone, at: i64) -> i32 {
@@ -150,27 +173,17 @@ fn tabled(rules: &TimeZone) -> Box<[Span]> {
 /// A reading of a local clock: the day and the minute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LocalTime {
-    /// Days since 1970-01-01.
-    pub day: i64,
+    /// The day.
+    pub day: CivilDate,
     /// Minute of the day, 0 to 1439.
     pub minute: u16,
-}
-
-impl LocalTime {
-    /// Minutes since Monday 00:00, 0 to 10079.
-    #[must_use]
-    pub fn minute_of_week(self) -> u16 {
-        // 1970-01-01 was a Thursday. A remainder by 7 fits.
-        let weekday = u16::try_from((self.day + 3).rem_euclid(7)).unwrap_or(0);
-        weekday * MINUTES_PER_DAY + self.minute
-    }
 }
 
 impl fmt::Display for LocalTime {
     /// `Monday 07:30`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let weekday = usize::from(self.minute_of_week() / MINUTES_PER_DAY);
-        let day = crate::model::Weekday::ALL[weekday % 7];
-        write!(f, "{day:?} {:02}:{:02}", self.minute / 60, self.minute % 60)
+        let Self { day, minute } = self;
+        let weekday = day.weekday();
+        write!(f, "{weekday:?} {:02}:{:02}", minute / 60, minute % 60)
     }
 }

@@ -5,13 +5,15 @@ use super::{
     AccessView, AreaFacts, BlockFacts, CardIdentity, CredentialFacts, DoorAreas, DoorFacts,
     KeyFacts, ScheduleReading, Unreadable, UserFacts,
 };
-use crate::ids::{AreaId, CompanyId, CredentialId, DoorId, KeyId, PlaceId, ScheduleId, UserId};
+use crate::ids::{
+    AreaId, CompanyId, CredentialId, DoorId, HolidaySetId, KeyId, PlaceId, ScheduleId, UserId,
+};
 use crate::model::{
-    Area, AuthMethod, Change, Company, Credential, Door, DoorGroup, Grant, Interval, Key, Kind,
-    Place, Record, RecordRef, SHARED_PINS_MAX, Schedule, TableDelta, TableLookup, User,
+    Area, AuthMethod, Change, Company, Credential, Door, DoorGroup, Grant, HolidaySet, Interval,
+    Key, Kind, Place, Record, RecordRef, SHARED_PINS_MAX, Schedule, TableDelta, TableLookup, User,
     email_folded,
 };
-use crate::schedule::{CompiledSchedule, Zones};
+use crate::schedule::{Calendars, CompiledSchedule};
 use crate::time::Wall;
 
 /// The access table as plain maps of records: obvious, not fast. The reference that the others
@@ -20,7 +22,7 @@ use crate::time::Wall;
 pub struct MapView {
     records: BTreeMap<RecordRef, Record>,
     schedules: BTreeMap<ScheduleId, CompiledSchedule>,
-    zones: Zones,
+    calendars: Calendars,
 }
 
 macro_rules! lookup {
@@ -57,6 +59,7 @@ impl MapView {
     lookup!(group_record, crate::ids::DoorGroupId, DoorGroup);
     lookup!(company_record, CompanyId, Company);
     lookup!(area_record, AreaId, Area);
+    lookup!(holiday_set_record, HolidaySetId, HolidaySet);
 
     /// Does one step of a change.
     pub fn change(&mut self, change: &Change) {
@@ -74,20 +77,38 @@ impl MapView {
     }
 
     fn put(&mut self, record: Record) {
-        if let Record::Schedule(schedule) = &record {
-            match CompiledSchedule::compile(schedule, &mut self.zones) {
-                Ok(compiled) => self.schedules.insert(schedule.id, compiled),
-                Err(_) => self.schedules.remove(&schedule.id),
-            };
+        match &record {
+            Record::Schedule(schedule) => {
+                match CompiledSchedule::compile(schedule, &mut self.calendars) {
+                    Ok(compiled) => self.schedules.insert(schedule.id, compiled),
+                    Err(_) => self.schedules.remove(&schedule.id),
+                };
+            }
+            Record::HolidaySet(set) => {
+                self.calendars.put_holidays(set);
+                self.tell_schedules(set.id);
+            }
+            _ => {}
         }
         self.records.insert(record.reference(), record);
     }
 
     fn remove(&mut self, reference: RecordRef) {
-        if let RecordRef::Schedule(id) = reference {
-            self.schedules.remove(&id);
+        match reference {
+            RecordRef::Schedule(id) => drop(self.schedules.remove(&id)),
+            RecordRef::HolidaySet(id) => {
+                self.calendars.remove_holidays(id);
+                self.tell_schedules(id);
+            }
+            _ => {}
         }
         self.records.remove(&reference);
+    }
+
+    fn tell_schedules(&mut self, set: HolidaySetId) {
+        for schedule in self.schedules.values_mut() {
+            schedule.set_holidays(set, &self.calendars);
+        }
     }
 
     fn all_credentials(&self) -> impl Iterator<Item = &Credential> {
@@ -227,14 +248,9 @@ impl AccessView for MapView {
         schedule: ScheduleId,
         at: Wall,
     ) -> Result<Option<ScheduleReading>, Unreadable> {
-        Ok(self.schedules.get(&schedule).map(|compiled| {
-            let local = compiled.local(at);
-            ScheduleReading {
-                id: schedule,
-                open: compiled.is_open(local),
-                local,
-            }
-        }))
+        let compiled = self.schedules.get(&schedule);
+        let says = compiled.and_then(|compiled| compiled.reading(at));
+        Ok(says.map(|says| ScheduleReading { id: schedule, says }))
     }
 
     fn authentication(

@@ -17,7 +17,7 @@ use crate::model::{
     Passback, TwoPerson, UserState,
 };
 use crate::pin::PinPrint;
-use crate::schedule::LocalTime;
+use crate::schedule::Reading;
 use crate::time::Wall;
 
 /// The access table as the rules see it: facts by lookup, no judgement.
@@ -70,7 +70,8 @@ pub trait AccessView {
         door: DoorId,
     ) -> Result<Option<KeyFacts<Self::Schedule>>, Unreadable>;
 
-    /// A schedule's reading of a time; `None` if the name leads nowhere or its zone is unknown.
+    /// A schedule's reading of a time; `None` if the name leads nowhere, its zone is unknown, or a
+    /// holiday set of its is missing.
     fn schedule(
         &self,
         schedule: Self::Schedule,
@@ -223,8 +224,6 @@ pub enum BlockFacts {
 pub struct ScheduleReading {
     /// Its number.
     pub id: ScheduleId,
-    /// Whether the time lies in its hours.
-    pub open: bool,
-    /// The time by the schedule's own clock.
-    pub local: LocalTime,
+    /// What it says.
+    pub says: Reading,
 }

@@ -6,8 +6,8 @@ use doorward_api::{
     Resource, Saved,
 };
 use doorward_core::model::{
-    Area, Change, Company, Credential, Door, DoorGroup, Key, Place, Schedule, TableDelta, User,
-    key_opens_some,
+    Area, Change, Company, Credential, Door, DoorGroup, HolidaySet, Key, Place, Schedule,
+    TableDelta, User, key_opens_some,
 };
 use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
@@ -42,6 +42,7 @@ pub(super) fn router() -> OpenApiRouter<Desk> {
         .merge(door_groups::router())
         .merge(companies::router())
         .merge(areas::router())
+        .merge(holiday_sets::router())
 }
 
 /// Making and replacing take no query: nobody shall believe in a dry run that is none.
@@ -76,6 +77,7 @@ searched! {
     DoorGroup: name;
     Company: name, details;
     Area: name;
+    HolidaySet: name;
 }
 
 impl Searched for User {
@@ -509,3 +511,4 @@ collection!(schedules, Schedule, "schedule", "schedules");
 collection!(door_groups, DoorGroup, "door_group", "door_groups");
 collection!(companies, Company, "company", "companies");
 collection!(areas, Area, "area", "areas");
+collection!(holiday_sets, HolidaySet, "holiday_set", "holiday_sets");

@@ -3,11 +3,11 @@
 use std::ops::ControlFlow;
 
 use doorward_core::card::CardNumber;
-use doorward_core::ids::{AreaId, CompanyId, ScheduleId};
+use doorward_core::ids::{AreaId, CompanyId, HolidaySetId, ScheduleId};
 use doorward_core::model::{
-    Area, AuthMethod, Authentication, Block, Company, DoorGroup, Interlock, Interval, Kind,
-    Passback, Schedule, ScheduledMethod, Share, TableLookup, TwoPerson, Weekday, WeeklyInterval,
-    email_folded,
+    Area, AuthMethod, Authentication, Block, Company, DoorGroup, Holiday, HolidayDate, HolidayRule,
+    HolidaySet, Interlock, Interval, Kind, Observed, Passback, Schedule, ScheduledMethod, Share,
+    TableLookup, TwoPerson, Weekday, WeeklyInterval, email_folded,
 };
 use doorward_core::pin::{PinKey, PinPrint};
 use doorward_core::view::{AccessView, CardIdentity, MapView};
@@ -133,7 +133,7 @@ fn record() -> impl Strategy<Value = Record> {
             })
         },
     );
-    let schedules = (id(), 0..1_439u16).prop_map(|(id, from_minute)| {
+    let schedules = (id(), 0..1_439u16, id()).prop_map(|(id, from_minute, set)| {
         Record::Schedule(Schedule {
             id: ScheduleId(id),
             name: "Hours".to_owned(),
@@ -142,6 +142,11 @@ fn record() -> impl Strategy<Value = Record> {
                 day: Weekday::Thursday,
                 from_minute,
                 until_minute: from_minute + 1,
+            }],
+            exceptions: Vec::new(),
+            holidays: vec![HolidayRule {
+                set: HolidaySetId(set),
+                hours: Vec::new(),
             }],
         })
     });
@@ -181,6 +186,7 @@ fn record() -> impl Strategy<Value = Record> {
         (door.inside, door.outside) = (Some(AreaId(inside)), Some(AreaId(outside)));
         Record::Door(door)
     });
+    let holiday_sets = (id(), 1..4u8).prop_map(|(id, day)| new_years_day(id, day));
     prop_oneof![
         areas,
         ruled,
@@ -192,6 +198,7 @@ fn record() -> impl Strategy<Value = Record> {
         keys,
         grants,
         schedules,
+        holiday_sets,
         id().prop_map(door)
     ]
 }
@@ -206,6 +213,21 @@ fn area(id: u32, passback_s: u32) -> Record {
         occupancy_max: None,
         two_person: TwoPerson::Off,
         interlock: Interlock::Off,
+    })
+}
+
+/// A set of one holiday: in the hours that the tests look at, or soon after.
+fn new_years_day(id: u32, day: u8) -> Record {
+    Record::HolidaySet(HolidaySet {
+        id: HolidaySetId(id),
+        name: "New Year".to_owned(),
+        holidays: vec![Holiday {
+            name: "Day".to_owned(),
+            on: HolidayDate::Yearly { month: 1, day },
+            observed: Observed::OnTheDay,
+            from_year: None,
+            until_year: None,
+        }],
     })
 }
 
@@ -224,12 +246,15 @@ fn whole_table() -> Vec<Change> {
             name: "Never".to_owned(),
             time_zone: "UTC".to_owned(),
             weekly: Vec::new(),
+            exceptions: Vec::new(),
+            holidays: Vec::new(),
         })
     };
     let rows = |id| {
         [
             area(id, 0),
             door(id),
+            new_years_day(id, 2),
             schedule(id),
             Record::DoorGroup(DoorGroup {
                 id: id.into(),

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use doorward_core::ids::CompanyId;
+use doorward_core::date::CivilDate;
+use doorward_core::ids::{CompanyId, HolidaySetId};
 use doorward_core::model::{
-    Block, Company, DoorGroup, Interval, Kind, Language, Schedule, Share, Weekday, WeeklyInterval,
+    Block, Company, DatedException, DayInterval, DoorGroup, Holiday, HolidayDate, HolidayRule,
+    HolidaySet, Interval, Kind, Language, Observed, Schedule, Share, Weekday, WeeklyInterval,
 };
 use rmpv::Value;
 
@@ -98,6 +100,8 @@ fn samples() -> Vec<Record> {
                     until_minute: 900,
                 },
             ],
+            exceptions: Vec::new(),
+            holidays: Vec::new(),
         }),
         Record::Place(Place {
             id: PlaceId(10),
@@ -128,7 +132,67 @@ fn samples() -> Vec<Record> {
         }),
         Record::Key(grouped_key),
         Record::User(tenant),
+        Record::Schedule(full_schedule()),
+        Record::HolidaySet(full_holiday_set()),
     ]
+}
+
+fn full_schedule() -> Schedule {
+    let hours = vec![DayInterval {
+        from_minute: 600,
+        until_minute: 60,
+    }];
+    Schedule {
+        id: ScheduleId(8),
+        name: "Shop".to_owned(),
+        time_zone: "America/New_York".to_owned(),
+        weekly: Vec::new(),
+        exceptions: vec![DatedException {
+            date: CivilDate(20_811),
+            last: Some(CivilDate(20_812)),
+            hours: hours.clone(),
+            note: "stocktaking".to_owned(),
+        }],
+        holidays: vec![HolidayRule {
+            set: HolidaySetId(9),
+            hours,
+        }],
+    }
+}
+
+/// A holiday of each kind.
+fn full_holiday_set() -> HolidaySet {
+    let weekday = Weekday::Thursday;
+    let dates = [
+        HolidayDate::Yearly { month: 7, day: 4 },
+        HolidayDate::NthWeekday {
+            month: 11,
+            nth: -1,
+            weekday,
+        },
+        HolidayDate::WeekdayFrom {
+            month: 6,
+            day: 20,
+            weekday,
+        },
+        HolidayDate::Easter { days: -2 },
+        HolidayDate::Once {
+            date: CivilDate(20_000),
+            last: Some(CivilDate(20_001)),
+        },
+    ];
+    let holiday = |on| Holiday {
+        name: "Day".to_owned(),
+        on,
+        observed: Observed::NearestWeekday,
+        from_year: Some(2021),
+        until_year: Some(2030),
+    };
+    HolidaySet {
+        id: HolidaySetId(9),
+        name: "Federal".to_owned(),
+        holidays: dates.map(holiday).to_vec(),
+    }
 }
 
 #[test]
@@ -257,6 +321,16 @@ fn futures() -> Vec<(Record, Vec<&'static str>, Record)> {
     case(7, &["weekly", "1"], &|record| {
         if let Record::Schedule(schedule) = record {
             schedule.weekly.remove(0);
+        }
+    });
+    case(8, &["exceptions", "0", "hours", "0"], &|record| {
+        if let Record::Schedule(schedule) = record {
+            schedule.exceptions[0].note.clear();
+        }
+    });
+    case(9, &["holidays", "1"], &|record| {
+        if let Record::HolidaySet(set) = record {
+            set.holidays.remove(0);
         }
     });
     cases

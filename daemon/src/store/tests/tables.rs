@@ -1,5 +1,11 @@
 //! Changes to the table, their rows, their audit entries.
 
+use doorward_core::date::CivilDate;
+use doorward_core::ids::HolidaySetId;
+use doorward_core::model::{
+    DatedException, DayInterval, Holiday, HolidayDate, HolidayRule, HolidaySet, Observed,
+};
+
 use super::*;
 
 fn small_site() -> Site {
@@ -258,13 +264,59 @@ fn the_largest_valid_records_fit() {
                 };
                 200
             ],
+            exceptions: Vec::new(),
+            holidays: Vec::new(),
         }))
     }));
+    // The largest of other shapes that are still valid.
+    let hours = vec![
+        DayInterval {
+            from_minute: 1_000,
+            until_minute: 1_200,
+        };
+        24
+    ];
+    let day = CivilDate::new(2199, 1, 1).unwrap();
+    let exception = |nth| DatedException {
+        date: day.plus_days(2 * nth),
+        last: Some(day.plus_days(2 * nth + 1)),
+        hours: hours[..1].to_vec(),
+        note: "𐍈".repeat(11),
+    };
+    changes.push(put(Record::HolidaySet(HolidaySet {
+        id: HolidaySetId(u32::MAX),
+        name: "𐍈".repeat(100),
+        holidays: vec![
+            Holiday {
+                name: "𐍈".repeat(20),
+                on: HolidayDate::WeekdayFrom {
+                    month: 12,
+                    day: 31,
+                    weekday: Weekday::Wednesday,
+                },
+                observed: Observed::NearestWeekday,
+                from_year: Some(1970),
+                until_year: Some(2199),
+            };
+            49
+        ],
+    })));
+    changes.push(put(Record::Schedule(Schedule {
+        id: ScheduleId(u32::MAX),
+        name: "𐍈".repeat(100),
+        time_zone: "America/Argentina/ComodRivadavia".to_owned(),
+        weekly: Vec::new(),
+        exceptions: (0..75).map(exception).collect(),
+        holidays: vec![HolidayRule {
+            set: HolidaySetId(u32::MAX),
+            hours,
+        }],
+    })));
     // Twice, so that an audit entry holds both before and after.
     for _ in 0..2 {
         site.commit(&changes).unwrap();
     }
-    assert_eq!(site.store.verify_audit(1).unwrap(), 12 + 2 * 1_101);
+    assert_eq!(site.store.verify_audit(1).unwrap(), 12 + 2 * 1_103);
     let blobs = site.folder.path().join("table/blobs");
     assert_eq!(std::fs::read_dir(blobs).unwrap().count(), 0);
     site.stopped();
