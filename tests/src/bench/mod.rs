@@ -10,6 +10,7 @@ mod casbin;
 pub mod decide;
 pub mod figures;
 pub mod idle;
+pub mod schedules;
 pub mod startup;
 
 use anyhow::Result;
@@ -28,6 +29,8 @@ pub enum Bench {
     Idle(idle::Options),
     /// How long the access index takes to warm, and how much memory it needs then
     Startup(startup::Options),
+    /// Whether schedules are right, against Python's zoneinfo in every time zone
+    Schedules(schedules::Options),
 }
 
 impl Bench {
@@ -41,6 +44,7 @@ impl Bench {
             Self::Decide(options) => print(&decide::run(&options)?),
             Self::Idle(options) => print(&idle::run(&options)?),
             Self::Startup(options) => print(&startup::run(&options)?),
+            Self::Schedules(options) => print(&schedules::run(&options)?),
         }
     }
 }

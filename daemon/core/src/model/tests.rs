@@ -245,7 +245,7 @@ fn exceptions_and_holiday_rules_have_bounds() {
     check_record(
         large,
         &[
-            "exceptions: the record takes up to 13639 bytes, at most 10000 are allowed: put days \
+            "exceptions: the record takes up to 13938 bytes, at most 10000 are allowed: put days \
            that come again into a holiday set",
         ],
     );

@@ -323,12 +323,12 @@ fn futures() -> Vec<(Record, Vec<&'static str>, Record)> {
             schedule.weekly.remove(0);
         }
     });
-    case(8, &["exceptions", "0", "hours", "0"], &|record| {
+    case(14, &["exceptions", "0", "hours", "0"], &|record| {
         if let Record::Schedule(schedule) = record {
-            schedule.exceptions[0].note.clear();
+            schedule.name = "Kiosk".to_owned();
         }
     });
-    case(9, &["holidays", "1"], &|record| {
+    case(15, &["holidays", "1"], &|record| {
         if let Record::HolidaySet(set) = record {
             set.holidays.remove(0);
         }

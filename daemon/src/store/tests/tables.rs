@@ -306,7 +306,7 @@ fn the_largest_valid_records_fit() {
         name: "𐍈".repeat(100),
         time_zone: "America/Argentina/ComodRivadavia".to_owned(),
         weekly: Vec::new(),
-        exceptions: (0..75).map(exception).collect(),
+        exceptions: (0..74).map(exception).collect(),
         holidays: vec![HolidayRule {
             set: HolidaySetId(u32::MAX),
             hours,
