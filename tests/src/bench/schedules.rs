@@ -275,7 +275,7 @@ fn draw(zone: &str, random: &mut Random) -> Result<(Schedule, Vec<HolidaySet>)> 
         let date = draw_day(random);
         let each = DatedException {
             date,
-            last: (random.below(2) == 0).then(|| date.plus_days(random.below(9) as i32)),
+            last: (random.below(2) == 0).then(|| date.plus_days(random.below(9).cast_signed())),
             hours: draw_hours(random),
             note: String::new(),
         };
@@ -364,14 +364,19 @@ fn draw_date(random: &mut Random) -> HolidayDate {
             let date = draw_day(random);
             HolidayDate::Once {
                 date,
-                last: Some(date.plus_days(random.below(10) as i32)),
+                last: Some(date.plus_days(random.below(10).cast_signed())),
             }
         }
     }
 }
 
 fn draw_day(random: &mut Random) -> CivilDate {
-    CivilDate(DAY_FROM + random.below((DAY_UNTIL - DAY_FROM) as u32) as i32)
+    CivilDate(
+        DAY_FROM
+            + random
+                .below((DAY_UNTIL - DAY_FROM).cast_unsigned())
+                .cast_signed(),
+    )
 }
 
 fn draw_weekday(random: &mut Random) -> Weekday {
