@@ -23,7 +23,7 @@ impl Daemon {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().display();
         let site = format!(
-            "[site]\nname = \"Harbour Hospital\"\n[paths]\ndata = \"{path}/data\"\n\
+            "[site]\nname = \"Example building\"\n[paths]\ndata = \"{path}/data\"\n\
              [api]\nsocket = \"{path}/api.sock\"\n[doors]\nclock = \"trusted\"\n"
         );
         fs::write(folder.path().join("site.toml"), site).unwrap();

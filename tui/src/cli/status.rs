@@ -136,7 +136,7 @@ mod tests {
         };
         Status {
             version: "0.1.0".to_owned(),
-            site: "Harbour Hospital".to_owned(),
+            site: "Example building".to_owned(),
             uptime_s: 7300,
             now: "2026-03-29T06:00:00Z".parse().unwrap(),
             clock: ClockTrust::Trusted,

@@ -274,7 +274,7 @@ pub(crate) fn status() -> Status {
     };
     Status {
         version: "0.1.0".to_owned(),
-        site: "Harbour Hospital".to_owned(),
+        site: "Example building".to_owned(),
         uptime_s: 90_000,
         now: NOW,
         clock: ClockTrust::Trusted,
