@@ -4,9 +4,12 @@
 //! makes it durable, and has the doors take it in before it says that it is done. A caller who
 //! gives up waiting does not stop a change half way.
 
+mod doors;
+
+use doorward_core::ids::DoorId;
 use doorward_core::model::{
-    Change, ChangeRefused, Impact, Operation, OperationRefused, Problems, Record, RecordRef,
-    TableDelta, ValidatedChange, validate_changes, validate_steps,
+    Change, ChangeRefused, DoorMode, Impact, Operation, OperationRefused, Problems, Record,
+    RecordRef, TableDelta, UnlockPlan, ValidatedChange, validate_changes, validate_steps,
 };
 use doorward_core::time::Wall;
 use tokio::sync::{mpsc, oneshot};
@@ -34,6 +37,20 @@ pub enum Plan {
     Steps(Vec<Change>),
     /// What the table as it stands decides the steps of.
     Operation(Operation),
+    /// Another mode for what has one.
+    SetMode {
+        /// A door, a group or a place.
+        of: RecordRef,
+        /// The mode.
+        mode: DoorMode,
+    },
+    /// The pending plan of a door in force.
+    ActivatePlan {
+        /// Which door.
+        door: DoorId,
+        /// Only if this is the pending one.
+        expected: Option<UnlockPlan>,
+    },
 }
 
 /// Asks for changes. Cheap to clone.
@@ -240,6 +257,7 @@ fn check(
         None => Err(ChangeError::NotFound(reference)),
     };
     let removes = matches!(plan, Plan::Remove(_));
+    let activates = matches!(plan, Plan::ActivatePlan { .. });
     let (steps, single) = match plan {
         Plan::Create(mut record) => {
             let id = store.next_id(record.reference().kind())?;
@@ -266,7 +284,20 @@ fn check(
                 Err(ChangeRefused::Unreadable(error)) => Err(unreadable(error)),
             };
         }
+        Plan::SetMode { of, mode } => (vec![doors::with_mode(&view, of, mode)?], true),
+        Plan::ActivatePlan { door, expected } => {
+            let step = doors::activated(&view, door, expected.as_ref())?;
+            (vec![step], true)
+        }
     };
+    if !activates {
+        doors::check_plans(&view, &steps).map_err(|error| match error {
+            ChangeError::Invalid(problems) if single => {
+                ChangeError::Invalid(without_step(problems))
+            }
+            error => error,
+        })?;
+    }
     match validate_changes(&view, &steps) {
         Ok(valid) => Ok((valid, found)),
         Err(ChangeRefused::Invalid(problems)) if removes => {

@@ -1,6 +1,6 @@
 //! Proof that an operator may do what they ask for.
 
-use doorward_core::ids::Actor;
+use doorward_core::ids::{Actor, DoorId, UserId};
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +14,13 @@ pub enum Operator {
     },
     /// The appliance itself: first start, demo site, migrations.
     Appliance,
+    /// A holder at a door, by a key that allows it.
+    AtDoor {
+        /// The holder, where known.
+        user: Option<UserId>,
+        /// Where.
+        door: DoorId,
+    },
 }
 
 impl Operator {
@@ -27,6 +34,11 @@ impl Operator {
             } => format!("uid {uid} ({name})").as_str().into(),
             Self::Local { uid, name: None } => format!("uid {uid}").as_str().into(),
             Self::Appliance => "appliance".into(),
+            Self::AtDoor {
+                user: Some(user),
+                door,
+            } => format!("user {user} at door {door}").as_str().into(),
+            Self::AtDoor { user: None, door } => format!("door {door}").as_str().into(),
         }
     }
 }
@@ -40,8 +52,23 @@ pub enum Action {
     ReadEvents,
     /// Change the access table.
     ChangeTable,
-    /// Operate a door.
+    /// Operate a door: unlock it once.
     OperateDoor,
+    /// Say how doors stand: modes, until somebody says otherwise.
+    StandDoors,
+    /// Put pending plans of doors in force.
+    ActivatePlans,
+}
+
+impl Action {
+    /// Whether it is done by a change of the table.
+    #[must_use]
+    pub const fn changes_table(self) -> bool {
+        matches!(
+            self,
+            Self::ChangeTable | Self::StandDoors | Self::ActivatePlans
+        )
+    }
 }
 
 /// An action that was asked for and allowed. Cannot be made except by [`authorise`]; whatever
@@ -83,6 +110,14 @@ pub struct Refusal {
 pub fn authorise(operator: &Operator, action: Action) -> Result<Permit, Refusal> {
     match operator {
         Operator::Local { .. } | Operator::Appliance => Ok(Permit {
+            actor: operator.actor(),
+            action,
+        }),
+        Operator::AtDoor { .. } if action == Action::ActivatePlans => Ok(Permit {
+            actor: operator.actor(),
+            action,
+        }),
+        Operator::AtDoor { .. } => Err(Refusal {
             actor: operator.actor(),
             action,
         }),

@@ -15,6 +15,7 @@ use doorward_core::time::ClockTrust;
 use doorwardd::admin::{Office, Socket, SocketSettings, Times, serve};
 use doorwardd::change::TableChanges;
 use doorwardd::clock::{Clock, WallSource};
+use doorwardd::config::PlanRule;
 use doorwardd::doors::{DoorsHandle, DoorsRequest, Live};
 use doorwardd::store::{EventSink, Store, StoreOptions, StoreThread};
 use tempfile::TempDir;
@@ -69,6 +70,7 @@ impl Site {
             changes,
             clock: Arc::clone(&clock),
             policy: Policy::default(),
+            activate_plans: PlanRule::AlsoAtConsole,
             read_card: Arc::new(|bits| CardRead::new(bits, [])),
             uplink: watch::channel(UplinkStatus::default()).1,
         };
@@ -177,5 +179,6 @@ fn status_of(door: DoorId, lock: LockState) -> DoorStatus {
         held_open: false,
         relay_online: true,
         readers_online: true,
+        ..DoorStatus::default()
     }
 }

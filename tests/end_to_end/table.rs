@@ -74,7 +74,9 @@ pub(crate) fn door(id: u32) -> Door {
             }),
             contact: input(2 * number - 1, Circuit::NormallyClosed),
             rex: input(2 * number, Circuit::NormallyOpen),
+            ..DoorWiring::default()
         },
+        ..Door::default()
     }
 }
 

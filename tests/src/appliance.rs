@@ -244,6 +244,7 @@ fn door(id: u32, reader: String) -> Door {
             }),
             ..DoorWiring::default()
         },
+        ..Door::default()
     }
 }
 

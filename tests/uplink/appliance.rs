@@ -161,6 +161,7 @@ pub(crate) fn door(id: u32, open: bool) -> DoorStatus {
         held_open: false,
         relay_online: true,
         readers_online: true,
+        ..DoorStatus::default()
     }
 }
 

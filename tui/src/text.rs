@@ -76,6 +76,7 @@ pub const fn rule(rule: Rule) -> &'static str {
         Rule::CredentialHeld => "somebody holds the credential",
         Rule::UserActive => "the user is active",
         Rule::KeyOpensDoor => "a key of the user opens the door",
+        Rule::KeyExempt => "the key is exempt from a lockdown",
         Rule::GrantValid => "the grant is valid at this time",
         Rule::KeyNotBlocked => "the key is not blocked",
         Rule::KeyInWindow => "the key is in its window",
@@ -119,6 +120,10 @@ pub fn happened(event: &Event) -> String {
         EventKind::BoardOnline | EventKind::BoardOffline => {
             named(kind(event.kind), event.board.as_deref())
         }
+        EventKind::ModeChanged => match event.mode {
+            Some(mode) => format!("mode changed: {}", self::mode(mode)),
+            None => kind(event.kind).to_owned(),
+        },
         other => kind(other).to_owned(),
     }
 }
@@ -148,6 +153,15 @@ pub const fn kind(kind: EventKind) -> &'static str {
         EventKind::AlarmCleared => "alarm over",
         EventKind::Started => "doors are served",
         EventKind::Stopped => "stopped in order",
+        EventKind::ModeChanged => "mode changed",
+        EventKind::PlanBegan => "unlocked by its plan",
+        EventKind::PlanEnded => "its plan's hours are over",
+        EventKind::PlanActivated => "plan activated",
+        EventKind::HoldBegan => "held open by a holder",
+        EventKind::HoldEnded => "not held open any more",
+        EventKind::RelockedByOperator => "relocked by an operator",
+        EventKind::FireReleased => "RELEASED FOR FIRE",
+        EventKind::FireEnded => "fire input at rest",
     }
 }
 
@@ -166,6 +180,7 @@ pub const fn alarm(kind: AlarmKind) -> &'static str {
         AlarmKind::StorageFailing => "storage is failing",
         AlarmKind::UplinkDown => "broker cannot be reached",
         AlarmKind::PortFailing => "serial port is missing or failing",
+        AlarmKind::Fire => "FIRE: doors are released",
     }
 }
 
@@ -210,6 +225,7 @@ pub const fn mode(mode: DoorMode) -> &'static str {
         DoorMode::Unlocked => "unlocked",
         DoorMode::Locked => "locked",
         DoorMode::Lockdown => "lockdown",
+        DoorMode::EmergencyOpen => "emergency open",
     }
 }
 

@@ -1,7 +1,9 @@
 use serde::{Deserialize, Serialize};
 
 use doorward_core::ids::PlaceId;
-use doorward_core::model::{Change, Holding, Impact, Interval, QuickPick, Recipients, RecordRef};
+use doorward_core::model::{
+    Change, DoorMode, Holding, Impact, Interval, QuickPick, Recipients, RecordRef,
+};
 
 /// A change of several steps, applied whole or not at all.
 ///
@@ -93,4 +95,13 @@ pub struct SendBody {
 pub struct MoveBody {
     /// The place that owns it from now on.
     pub place: PlaceId,
+}
+
+/// Another mode for a door, a group or a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ModeBody {
+    /// The mode.
+    pub mode: DoorMode,
 }

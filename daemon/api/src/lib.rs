@@ -31,7 +31,7 @@ mod sse;
 mod status;
 mod why;
 
-pub use change::{Applied, Changes, DryRun, GrantBody, MoveBody, Saved, SendBody};
+pub use change::{Applied, Changes, DryRun, GrantBody, ModeBody, MoveBody, Saved, SendBody};
 pub use client::{
     ANSWER_MAX, ANSWER_TIMEOUT, Client, ClientError, EventStream, LiveMessage, LiveStream,
     SILENCE_MAX,

@@ -138,6 +138,7 @@ mod tests {
             held_open: false,
             relay_online: true,
             readers_online: true,
+            ..DoorStatus::default()
         };
         let mut snapshot = LiveSnapshot::default();
         snapshot.apply(Live::Door(door(1)));

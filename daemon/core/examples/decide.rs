@@ -5,7 +5,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use doorward_core::decide::{Policy, Relay, Request, Shown, decide};
+use doorward_core::decide::{Policy, Relay, Request, Rex, Shown, decide};
 use doorward_core::index::AccessIndex;
 use doorward_core::sample::{Sample, SampleRequest};
 use doorward_core::time::{ClockTrust, Mono, Now};
@@ -39,6 +39,7 @@ fn measure(credentials: u32) {
             direction: shown.direction,
             shown: Shown::Card(&shown.card),
             relay: Relay::Ready,
+            rex: Rex::Seen,
         };
         decide(&index, &request, now, Policy::default())
     };

@@ -31,6 +31,8 @@ pub enum AlarmKind {
     UplinkDown,
     /// A serial port is missing or fails.
     PortFailing,
+    /// A fire input has released its doors.
+    Fire,
 }
 
 /// What an alarm is about.

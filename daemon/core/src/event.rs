@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::alarm::AlarmKind;
 use crate::card::CardBits;
 use crate::ids::{Actor, CredentialId, DeviceName, DoorId, KeyId, UserId};
+use crate::model::DoorMode;
 use crate::time::{ClockTrust, Wall};
 
 /// One event, before the store gives it its number.
@@ -51,6 +52,9 @@ pub struct Event {
     /// Who commanded it, for operations from the console, the API or headquarters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actor: Option<Actor>,
+    /// The mode in force, for changes of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<DoorMode>,
     /// The alarm, for alarm events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alarm: Option<AlarmKind>,
@@ -76,6 +80,7 @@ impl Event {
             credential: None,
             card: None,
             actor: None,
+            mode: None,
             alarm: None,
             revision,
         }
@@ -132,6 +137,24 @@ pub enum EventKind {
     Started,
     /// The daemon stopped in order.
     Stopped,
+    /// Another mode came into force at the door.
+    ModeChanged,
+    /// The door stands unlocked from now on, by its plan.
+    PlanBegan,
+    /// The hours of its plan are over.
+    PlanEnded,
+    /// A pending plan came into force.
+    PlanActivated,
+    /// A holder began to hold the door open.
+    HoldBegan,
+    /// The door is not held open any more.
+    HoldEnded,
+    /// An operator relocked the door.
+    RelockedByOperator,
+    /// The fire input released the door.
+    FireReleased,
+    /// The fire input is at rest again.
+    FireEnded,
 }
 
 /// Why a decision came out as it did. The text codes are stable: they are written to logs, sent to

@@ -87,10 +87,9 @@ pub(crate) fn door(id: u32) -> Door {
             }),
             contact: Some(input(2 * nth - 1, Circuit::NormallyClosed)),
             rex: Some(input(2 * nth, Circuit::NormallyOpen)),
+            ..DoorWiring::default()
         },
-        authentication: Authentication::default(),
-        inside: None,
-        outside: None,
+        ..Door::default()
     }
 }
 

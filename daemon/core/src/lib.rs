@@ -24,6 +24,7 @@ mod fixture;
 pub mod ids;
 pub mod index;
 pub mod model;
+mod modes;
 #[cfg(feature = "openapi")]
 mod openapi;
 pub mod pin;

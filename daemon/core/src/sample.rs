@@ -254,9 +254,7 @@ fn door(id: u32) -> Door {
         fail_mode: FailMode::default(),
         mode: DoorMode::Normal,
         wiring: DoorWiring::default(),
-        authentication: Authentication::default(),
-        inside: None,
-        outside: None,
+        ..Door::default()
     }
 }
 

@@ -99,6 +99,8 @@ pub(crate) fn record(door: usize, place: PlaceId) -> Door {
             }),
             contact: Some(input(contact(door), Circuit::NormallyClosed)),
             rex: Some(input(rex(door), Circuit::NormallyOpen)),
+            ..DoorWiring::default()
         },
+        ..Door::default()
     }
 }

@@ -78,7 +78,14 @@ macro_rules! actions {
     };
 }
 
-actions!(Read, ReadEvents, ChangeTable, OperateDoor);
+actions!(
+    Read,
+    ReadEvents,
+    ChangeTable,
+    OperateDoor,
+    StandDoors,
+    ActivatePlans
+);
 
 impl<S: Sync, A: Asks> FromRequestParts<S> for May<A> {
     type Rejection = Refused;

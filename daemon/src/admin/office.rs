@@ -14,6 +14,7 @@ use super::limits::{CONNECTIONS_MAX, STREAMS_MAX, Times};
 use super::refused::Refused;
 use crate::change::{ChangeError, TableChanges};
 use crate::clock::Clock;
+use crate::config::PlanRule;
 use crate::doors::{DoorsError, DoorsHandle};
 use crate::store::{Store, StoreError, TableView};
 use doorward_core::controller::CommandError;
@@ -36,6 +37,8 @@ pub struct Office {
     pub clock: Arc<Clock>,
     /// What the site has chosen where a rule leaves a choice.
     pub policy: Policy,
+    /// Where pending plans may be activated.
+    pub activate_plans: PlanRule,
     /// How cards are read.
     pub read_card: ReadCard,
     /// The way to headquarters.

@@ -74,6 +74,17 @@ pub struct DoorsConfig {
     pub untrusted_clock: UntrustedClock,
     /// What makes the clock trusted.
     pub clock: ClockRule,
+    /// Where pending plans may be activated.
+    pub activate_plans: PlanRule,
+}
+
+/// Where pending plans of doors may be activated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlanRule {
+    /// By showing a credential at the door.
+    AtDoor,
+    /// There, and from the console.
+    AlsoAtConsole,
 }
 
 /// What makes the clock trusted.

@@ -6,8 +6,9 @@ use doorward_wire::document::{Fields, Findings, Located, Problems, read_document
 
 use super::{
     ApiConfig, BAUDS, BOARDS_MAX, BUSES_MAX, BoardConfig, BoardTransport, BusConfig,
-    CONFIG_BYTES_MAX, ClientCertificate, ClockRule, DoorsConfig, Parity, READERS_PER_BUS_MAX,
-    ReaderConfig, ReaderSecurity, SiteConfig, UntrustedClock, UplinkConfig, UplinkLogin, UplinkTls,
+    CONFIG_BYTES_MAX, ClientCertificate, ClockRule, DoorsConfig, Parity, PlanRule,
+    READERS_PER_BUS_MAX, ReaderConfig, ReaderSecurity, SiteConfig, UntrustedClock, UplinkConfig,
+    UplinkLogin, UplinkTls,
 };
 
 pub(super) fn parse(text: &str) -> Result<SiteConfig, Problems> {
@@ -101,6 +102,7 @@ fn doors(fields: Option<Fields<'_>>, found: &mut Findings<'_>) -> DoorsConfig {
         record_deadline_ms: 20,
         untrusted_clock: UntrustedClock::RefuseScheduled,
         clock: ClockRule::Auto,
+        activate_plans: PlanRule::AtDoor,
     };
     let Some(mut fields) = fields else {
         return doors;
@@ -122,6 +124,15 @@ fn doors(fields: Option<Fields<'_>>, found: &mut Findings<'_>) -> DoorsConfig {
         "clock",
         &[("auto", ClockRule::Auto), ("trusted", ClockRule::Trusted)],
         ClockRule::Auto,
+        found,
+    );
+    doors.activate_plans = fields.choice(
+        "activate_plans",
+        &[
+            ("at_door", PlanRule::AtDoor),
+            ("also_at_console", PlanRule::AlsoAtConsole),
+        ],
+        PlanRule::AtDoor,
         found,
     );
     fields.refuse_unknown(found);

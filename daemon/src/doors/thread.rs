@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use doorward_core::alarm::AlarmChange;
-use doorward_core::controller::{Controller, ControllerConfig};
-use doorward_core::ids::DeviceName;
+use doorward_core::controller::{Controller, ControllerConfig, KeptState};
+use doorward_core::ids::{DeviceName, DoorId};
 use doorward_core::index::AccessIndex;
-use doorward_core::model::Door;
+use doorward_core::model::{Door, Record};
 use doorward_wire::osdp::{Baud, ControlPanel};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinSet, LocalSet};
@@ -17,12 +17,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::handle::{DoorsRequest, Live};
 use super::live::LiveOutbox;
-use super::turns::{Devices, Inboxes, Turns};
+use super::turns::{Devices, Inboxes, PlanActivation, Turns};
 use crate::clock::Clock;
 use crate::readers::{Bus, BusReader, BusSetup, CardReader};
 use crate::relays::RelayLine;
 use crate::relays::config::LineConfig;
-use crate::store::{AppendAck, EventSink, TableView};
+use crate::store::{AppendAck, EventSink, StateSink, TableView};
 use crate::system::threads::NamedThread;
 
 /// Inputs from buses that may wait for the controller; a bus with more to say waits.
@@ -34,6 +34,8 @@ const BOARD_EVENTS_MAX: usize = 256;
 pub(crate) struct DoorsSetup {
     pub(crate) controller: ControllerConfig,
     pub(crate) doors: Vec<Door>,
+    /// What doors hang on besides: schedules.
+    pub(crate) records: Vec<Record>,
     pub(crate) revision: u64,
     /// One a bus; their readers are numbered through, in this order.
     pub(crate) buses: Vec<BusPlan>,
@@ -48,6 +50,10 @@ pub(crate) struct DoorsSetup {
     pub(crate) requests: mpsc::Receiver<DoorsRequest>,
     pub(crate) alarms: mpsc::Receiver<AlarmChange>,
     pub(crate) live: mpsc::Sender<Live>,
+    pub(crate) states: StateSink,
+    /// What the states were when the doors were last served.
+    pub(crate) kept: BTreeMap<DoorId, KeptState>,
+    pub(crate) activations: mpsc::Sender<PlanActivation>,
     pub(crate) stop: CancellationToken,
 }
 
@@ -116,6 +122,8 @@ async fn serve(setup: DoorsSetup, served: oneshot::Sender<()>) {
         lines,
         events: setup.events,
         live,
+        states: setup.states,
+        activations: setup.activations,
     };
     let inboxes = Inboxes {
         inputs: input_inbox,
@@ -127,6 +135,12 @@ async fn serve(setup: DoorsSetup, served: oneshot::Sender<()>) {
     };
     let mut controller = Controller::new(setup.controller, setup.doors);
     controller.set_revision(setup.revision);
+    for record in &setup.records {
+        controller.put_record(setup.clock.now(), record);
+    }
+    for (door, state) in setup.kept {
+        controller.restore(door, state);
+    }
     let turns = Turns::new(controller, setup.table, devices, setup.clock);
     let lines = turns.run(inboxes, served, setup.stop).await;
 

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use doorward_core::alarm::{AlarmChange, AlarmKind, AlarmSubject, Condition};
 use doorward_core::controller::{
-    BoardEvent, CommandError, CommandId, Controller, Feedback, Input, Output, RecordToken,
-    RelayCommand,
+    BoardEvent, CommandError, CommandId, Controller, Feedback, Input, KeptState, Output,
+    RecordToken, RelayCommand,
 };
-use doorward_core::ids::{BoardIx, DeviceName, ReaderIx};
+use doorward_core::ids::{BoardIx, DeviceName, DoorId, ReaderIx, UserId};
 use doorward_core::index::AccessIndex;
-use doorward_core::model::{Change, Door, Record, RecordRef, TableDelta};
+use doorward_core::model::{Change, Door, Record, RecordRef, TableDelta, UnlockPlan};
 use doorward_core::time::{Now, Wall};
 use doorward_wire::board::OutputState;
 use tokio::sync::{mpsc, oneshot};
@@ -23,7 +23,7 @@ use super::live::LiveOutbox;
 use crate::clock::Clock;
 use crate::readers::FeedbackSender;
 use crate::relays::RelayLineHandle;
-use crate::store::{AppendAck, EventSink, TableView};
+use crate::store::{AppendAck, EventSink, StateSink, TableView};
 use crate::system::notify;
 
 /// How long the loop sleeps at most, so that live state that found no room is sent again.
@@ -38,6 +38,21 @@ pub(super) struct Devices {
     pub(super) lines: Vec<RelayLineHandle>,
     pub(super) events: EventSink,
     pub(super) live: LiveOutbox,
+    pub(super) states: StateSink,
+    pub(super) activations: mpsc::Sender<PlanActivation>,
+}
+
+/// What the names of doors' kept states begin with; the door's number follows.
+pub(crate) const KEPT_DOOR: &str = "door/";
+
+/// A pending plan that somebody has activated at its door.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PlanActivation {
+    pub(crate) door: DoorId,
+    /// The plan as it was then.
+    pub(crate) plan: UnlockPlan,
+    /// Who.
+    pub(crate) user: Option<UserId>,
 }
 
 /// What comes in.
@@ -244,23 +259,31 @@ impl Turns {
     fn apply(&mut self, now: Now, delta: TableDelta) {
         for change in &delta.changes {
             match change {
-                Change::Put(Record::Door(door)) => {
-                    self.make_safe(door);
-                    self.controller.put_door(now, door.clone());
+                Change::Put(record) => {
+                    if let Record::Door(door) = record {
+                        self.make_safe(door);
+                    }
+                    self.controller.put_record(now, record);
                 }
-                Change::Remove(RecordRef::Door(door)) => {
-                    self.controller.remove_door(now, *door);
-                    // What it still had to say comes before that it is gone.
-                    self.carry_out();
-                    self.devices.live.send(Live::DoorRemoved(*door));
+                Change::Remove(reference) => {
+                    self.controller.remove_record(now, *reference);
+                    if let RecordRef::Door(door) = reference {
+                        // What it still had to say comes before that it is gone.
+                        self.carry_out();
+                        self.keep(*door, &KeptState::default());
+                        self.devices.live.send(Live::DoorRemoved(*door));
+                    }
                 }
-                _ => {}
             }
         }
         self.controller.set_revision(delta.revision);
         match &mut self.view {
             View::Store { missed, .. } => missed.push(delta),
             View::Index(index) => index.apply(&delta),
+        }
+        match &self.view {
+            View::Store { table, .. } => self.controller.table_changed(now, table),
+            View::Index(index) => self.controller.table_changed(now, &**index),
         }
     }
 
@@ -309,6 +332,13 @@ impl Turns {
                 Output::Record { token, event } => self.devices.events.append(token.0, event),
                 Output::Alarm(change) => self.alarm(change),
                 Output::Door(status) => self.devices.live.send(Live::Door(status)),
+                Output::Keep { door, state } => self.keep(door, &state),
+                Output::ActivatePlan { door, plan, user } => {
+                    let request = PlanActivation { door, plan, user };
+                    if let Err(error) = self.devices.activations.try_send(request) {
+                        log::error!("the plan of door {door} is not activated: {error}");
+                    }
+                }
                 Output::CommandDone { id, result } => {
                     if let Some(done) = self.commands.remove(&id) {
                         // Whoever asked may have gone.
@@ -316,6 +346,21 @@ impl Turns {
                     }
                 }
             }
+        }
+    }
+
+    fn keep(&self, door: DoorId, state: &KeptState) {
+        let bytes = if *state == KeptState::default() {
+            Ok(Vec::new())
+        } else {
+            serde_json::to_vec(state)
+        };
+        match bytes {
+            Ok(bytes) => self
+                .devices
+                .states
+                .keep(&format!("{KEPT_DOOR}{door}"), bytes),
+            Err(error) => log::error!("the state of door {door} is not kept: {error}"),
         }
     }
 

@@ -11,9 +11,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::Fault;
 use crate::admin::{self, Office, Socket, SocketSettings, Times};
-use crate::change::TableChanges;
+use crate::change::{Plan, TableChanges};
 use crate::clock::{Clock, TRUST_CHECK_INTERVAL};
-use crate::doors::{DoorsHandle, LiveInbox};
+use crate::config::PlanRule;
+use crate::doors::{DoorsHandle, LiveInbox, PlanActivation};
+use crate::permit::{Action, Operator, authorise};
 use crate::readers::CardReader;
 use crate::store::{Store, StoreHealth};
 use crate::system::exit::Exit;
@@ -29,6 +31,9 @@ pub(super) struct OfficeSetup {
     pub(super) live: LiveInbox,
     pub(super) alarms: mpsc::Sender<AlarmChange>,
     pub(super) policy: Policy,
+    pub(super) activate_plans: PlanRule,
+    /// Plans that somebody activated at their doors.
+    pub(super) activations: mpsc::Receiver<PlanActivation>,
     pub(super) cards: Arc<CardReader>,
     pub(super) socket: SocketSettings,
     /// The broker, and its name as people know it.
@@ -66,6 +71,10 @@ pub(super) async fn run(
         mind_storage(setup.store.health(), setup.alarms),
     ));
     tasks.spawn(until(stop.clone(), mind_clock(Arc::clone(&setup.clock))));
+    tasks.spawn(until(
+        stop.clone(),
+        activate_plans(setup.activations, changes.clone(), Arc::clone(&setup.clock)),
+    ));
     let cards = setup.cards;
     let office = Office {
         site: setup.site,
@@ -74,6 +83,7 @@ pub(super) async fn run(
         changes,
         clock: setup.clock,
         policy: setup.policy,
+        activate_plans: setup.activate_plans,
         read_card: Arc::new(move |bits| cards.read(bits)),
         uplink: uplink_status,
     };
@@ -122,6 +132,33 @@ async fn join(name: &str, task: JoinHandle<()>) {
 fn report(name: &str, ended: Result<(), JoinError>) {
     if let Err(error) = ended {
         log::error!("task `{name}` failed: {error}");
+    }
+}
+
+/// Puts plans in force that were activated at their doors.
+async fn activate_plans(
+    mut activations: mpsc::Receiver<PlanActivation>,
+    changes: TableChanges,
+    clock: Arc<Clock>,
+) {
+    while let Some(PlanActivation { door, plan, user }) = activations.recv().await {
+        let operator = Operator::AtDoor { user, door };
+        let made = match authorise(&operator, Action::ActivatePlans) {
+            Ok(permit) => {
+                let plan = Plan::ActivatePlan {
+                    door,
+                    expected: Some(plan),
+                };
+                let at = clock.now().wall;
+                let made = changes.make(permit, plan, None, at, "at the door").await;
+                made.map(drop).map_err(|error| error.to_string())
+            }
+            Err(refusal) => Err(refusal.to_string()),
+        };
+        // Whoever shows a credential there again tries again.
+        if let Err(error) = made {
+            log::warn!("the pending plan of door {door} is not activated: {error}");
+        }
     }
 }
 

@@ -1,12 +1,14 @@
 //! The stages of a life: open the store, start the doors, open the office, stop in order.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use doorward_core::controller::ControllerConfig;
+use doorward_core::controller::{ControllerConfig, KeptState};
 use doorward_core::decide::Policy;
+use doorward_core::ids::DoorId;
 use doorward_core::index::AccessIndex;
-use doorward_core::model::{Door, Kind};
+use doorward_core::model::{Door, Kind, Record};
 use doorward_wire::board::OutputState;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -15,14 +17,16 @@ use super::office::{self, OfficeSetup};
 use super::{Fault, Prepared};
 use crate::clock::{Clock, WallSource};
 use crate::config::ClockRule;
-use crate::doors::{self, DoorsHandle, DoorsSetup, live_channel};
+use crate::doors::{self, DoorsHandle, DoorsSetup, KEPT_DOOR, live_channel};
 use crate::relays::config::LineConfig;
-use crate::store::{Store, StoreError, StoreOptions, TableView};
+use crate::store::{StateSink, Store, StoreError, StoreOptions, TableView};
 use crate::system::exit::Exit;
 use crate::system::threads::NamedThread;
 
 /// Alarms of the office that may wait for the doors.
 const ALARMS_MAX: usize = 16;
+/// Activated plans that may wait for the office; of more, the credential must be shown again.
+const ACTIVATIONS_MAX: usize = 16;
 /// Records read at once while the access index warms.
 const WARM_PAGE: usize = 4096;
 /// How long the whole stop may take.
@@ -72,8 +76,10 @@ fn serve_on(prepared: &mut Prepared, store: &Store, clock: &Arc<Clock>) -> Resul
     let (alarms, alarm_inbox) = mpsc::channel(ALARMS_MAX);
     let (index, index_inbox) = mpsc::channel(1);
     let (events, acks) = store.event_sink();
+    let (activations, activation_inbox) = mpsc::channel(ACTIVATIONS_MAX);
     let table = store.view();
     let doors = all_doors(&table)?;
+    let states = store.state_sink();
     let policy = Policy {
         untrusted_clock: prepared.config.doors.untrusted_clock,
     };
@@ -87,7 +93,11 @@ fn serve_on(prepared: &mut Prepared, store: &Store, clock: &Arc<Clock>) -> Resul
         buses: prepared.bus_plans()?,
         lines: with_safe_states(std::mem::take(&mut prepared.lines), &doors),
         revision: table.revision()?,
+        records: doors_hang_on(&table)?,
         doors,
+        kept: kept_states(&states)?,
+        states,
+        activations,
         cards: Arc::clone(&prepared.cards),
         clock: Arc::clone(clock),
         events,
@@ -110,6 +120,8 @@ fn serve_on(prepared: &mut Prepared, store: &Store, clock: &Arc<Clock>) -> Resul
         live: live_inbox,
         alarms,
         policy,
+        activate_plans: prepared.config.doors.activate_plans,
+        activations: activation_inbox,
         cards: Arc::clone(&prepared.cards),
         socket: prepared.socket.clone(),
         broker: prepared.named_broker(),
@@ -173,6 +185,32 @@ fn build_index(
         }
     }
     Ok(Some(index))
+}
+
+/// The records that doors hang on besides their own.
+fn doors_hang_on(table: &TableView) -> Result<Vec<Record>, StoreError> {
+    let mut records = Vec::new();
+    for kind in [Kind::Place, Kind::DoorGroup, Kind::Schedule] {
+        records.extend(table.records(kind, None, usize::MAX)?);
+    }
+    Ok(records)
+}
+
+/// What was kept of doors over the restart. What cannot be read is as if not kept: the door stands
+/// as the table says.
+fn kept_states(states: &StateSink) -> Result<BTreeMap<DoorId, KeptState>, StoreError> {
+    let kept = states.kept(KEPT_DOOR)?;
+    let states = kept.iter().filter_map(|(name, state)| {
+        let door = name.parse().map(DoorId).ok()?;
+        match serde_json::from_slice(state) {
+            Ok(state) => Some((door, state)),
+            Err(error) => {
+                log::error!("what was kept of door {door} cannot be read: {error}");
+                None
+            }
+        }
+    });
+    Ok(states.collect())
 }
 
 fn all_doors(table: &TableView) -> Result<Vec<Door>, StoreError> {

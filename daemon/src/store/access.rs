@@ -8,7 +8,7 @@ use doorward_core::ids::{
     AreaId, CompanyId, CredentialId, DoorId, KeyId, PlaceId, ScheduleId, UserId,
 };
 use doorward_core::model::{
-    Area, AuthMethod, Credential, Door, HolidaySet, Interval, Key, Kind, Record, RecordRef,
+    Area, AuthMethod, Credential, Door, HolidaySet, Interval, Key, Kind, Place, Record, RecordRef,
     SHARED_PINS_MAX, Schedule, TableLookup, User, key_opens,
 };
 use doorward_core::schedule::{CompiledSchedule, HolidayCalendar};
@@ -55,8 +55,27 @@ impl AccessView for TableView {
     type Schedule = ScheduleId;
 
     fn door(&self, door: DoorId) -> Result<Option<DoorFacts>, Unreadable> {
-        let door = self.fact::<Door>(door)?;
-        Ok(door.map(|door| DoorFacts { mode: door.mode }))
+        let Some(record) = self.fact::<Door>(door)? else {
+            return Ok(None);
+        };
+        let mut facts = DoorFacts::of(&record);
+        self.for_each(Kind::DoorGroup, &mut |other| {
+            if let Record::DoorGroup(group) = other
+                && group.place == record.place
+                && group.doors.contains(&door)
+            {
+                facts.mode = facts.mode.max(group.mode);
+            }
+        })?;
+        let mut above = self.fact::<Place>(record.place)?;
+        while let Some(place) = above {
+            facts.mode = facts.mode.max(place.mode);
+            above = match place.parent {
+                Some(parent) => self.fact::<Place>(parent)?,
+                None => None,
+            };
+        }
+        Ok(Some(facts))
     }
 
     fn credentials(
@@ -117,6 +136,7 @@ impl AccessView for TableView {
             },
             window: key.window,
             schedule: key.schedule,
+            powers: key.flags.into(),
         }))
     }
 

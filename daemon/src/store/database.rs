@@ -42,6 +42,8 @@ pub(super) struct Trees {
     pub(super) events: Tree,
     /// How far readers of the passage log have come, by name.
     pub(super) cursors: Tree,
+    /// States of running parts, by name.
+    pub(super) kept: Tree,
 }
 
 impl Database {
@@ -63,6 +65,7 @@ impl Database {
             table: db.open_tree("table")?,
             events: db.open_tree("events")?,
             cursors: db.open_tree("cursors")?,
+            kept: db.open_tree("kept")?,
             db,
         };
         trees.db.flush()?;

@@ -25,6 +25,7 @@ mod failure;
 mod files;
 mod health;
 mod journal;
+mod kept;
 mod lenient;
 mod open;
 mod records;
@@ -51,12 +52,13 @@ pub use error::StoreError;
 pub use events::EventRow;
 pub use files::SyncCounts;
 pub use health::StoreHealth;
+pub use kept::StateSink;
 pub use open::StoreThread;
 pub use sink::{AppendAck, AppendError, EVENTS_QUEUED_MAX, EVENTS_WAITING_MAX, EventSink};
 pub use table::{CHANGE_ROWS_MAX, ChangeNote, NOTE_BYTES_MAX};
 pub use view::{TableRecord, TableView};
 
-use crate::permit::{Action, Permit};
+use crate::permit::Permit;
 use changes::ChangeRequest;
 use events::EventReader;
 use shared::Shared;
@@ -116,6 +118,12 @@ impl Store {
         EventSink::new(self.events.clone(), Arc::clone(&self.lost))
     }
 
+    /// Where running parts keep their states over a restart.
+    #[must_use]
+    pub fn state_sink(&self) -> StateSink {
+        StateSink::new(Arc::clone(&self.shared))
+    }
+
     /// Changes the table. Returns once the change is durable.
     ///
     /// Refused without waiting when [`CHANGES_QUEUED_MAX`] changes wait already, or storage fails.
@@ -125,7 +133,7 @@ impl Store {
         change: ValidatedChange,
         note: ChangeNote,
     ) -> Result<Committed, StoreError> {
-        if permit.action() != Action::ChangeTable {
+        if !permit.action().changes_table() {
             return Err(StoreError::WrongPermit {
                 found: permit.action(),
             });

@@ -14,6 +14,7 @@ use tokio::sync::{Notify, watch};
 use super::database::Trees;
 use super::failure::Failure;
 use super::health::StoreHealth;
+use super::kept::Waiting;
 use super::{StoreError, rows, table};
 
 /// Shared by the store's handles, views and thread.
@@ -26,6 +27,8 @@ pub(super) struct Shared {
     /// Cursors that were moved and are not durable yet.
     cursors: Mutex<BTreeMap<String, u64>>,
     pub(super) cursors_moved: Notify,
+    /// States that were kept and are not durable yet.
+    kept: Mutex<Waiting>,
     next_ids: [AtomicU32; rows::KINDS.len()],
     /// Time zones that schedules were read in.
     /// Under which the prints of PINs are made.
@@ -49,6 +52,7 @@ impl Shared {
             health: watch::channel(StoreHealth::Ok).0,
             cursors: Mutex::default(),
             cursors_moved: Notify::new(),
+            kept: Mutex::default(),
             next_ids,
             pin_key,
             calendars: Mutex::default(),
@@ -100,6 +104,10 @@ impl Shared {
 
     pub(super) fn cursors(&self) -> MutexGuard<'_, BTreeMap<String, u64>> {
         self.cursors.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn kept(&self) -> MutexGuard<'_, Waiting> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells whoever listens that storage works.

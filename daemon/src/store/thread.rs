@@ -235,6 +235,7 @@ impl Worker {
     /// Writes all that waits, and makes it durable with one sync.
     pub(super) fn write_and_sync(&mut self) -> Result<(), StoreError> {
         let cursors = std::mem::take(&mut *self.shared.cursors());
+        let kept = std::mem::take(&mut *self.shared.kept());
         self.cursors_due = None;
         let Some(database) = &mut self.database else {
             return Err(StoreError::Stopped);
@@ -244,12 +245,20 @@ impl Worker {
             for (name, seq) in &cursors {
                 database.trees.cursors.insert(name, &seq.to_be_bytes())?;
             }
+            for (name, state) in &kept {
+                database.trees.kept.insert(name, state.as_slice())?;
+            }
             database.sync()
         });
         if written.is_err() {
             let mut moved = self.shared.cursors();
             for (name, seq) in cursors {
                 moved.entry(name).or_insert(seq);
+            }
+            drop(moved);
+            let mut waiting = self.shared.kept();
+            for (name, state) in kept {
+                waiting.entry(name).or_insert(state);
             }
         }
         written

@@ -353,6 +353,7 @@ mod tests {
             held_open: false,
             relay_online: true,
             readers_online: false,
+            ..DoorStatus::default()
         };
         check(
             writer.door(&door, AT),

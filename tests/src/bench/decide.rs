@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 use clap::Args;
-use doorward_core::decide::{Policy, Relay, Request, Shown, decide};
+use doorward_core::decide::{Policy, Relay, Request, Rex, Shown, decide};
 use doorward_core::index::AccessIndex;
 use doorward_core::sample::{Sample, SampleRequest};
 use doorward_core::time::{ClockTrust, Mono, Now};
@@ -125,6 +125,7 @@ fn measure(sample: Sample) -> Measured {
             direction: shown.direction,
             shown: Shown::Card(&shown.card),
             relay: Relay::Ready,
+            rex: Rex::Seen,
         };
         decide(&index, &request, now, Policy::default())
     };

@@ -82,6 +82,7 @@ async fn add(context: &mut Context, name: String, fields: &DoorFields) -> Result
         inside: None,
         outside: None,
         wiring: DoorWiring::default(),
+        ..Door::default()
     };
     set(&mut door, fields);
     let saved = context.client.create(&door).await?;

@@ -231,6 +231,7 @@ impl Printer {
             EventKind::Denied
             | EventKind::ForcedOpen
             | EventKind::HeldOpen
+            | EventKind::FireReleased
             | EventKind::AlarmRaised => "!",
             _ => " ",
         };

@@ -52,7 +52,9 @@ fn door(id: u32, name: &str, readers: (&str, Option<&str>), output: u16) -> Door
             }),
             contact: Some(input(output * 2 - 1, Circuit::NormallyClosed)),
             rex: Some(input(output * 2, Circuit::NormallyOpen)),
+            ..DoorWiring::default()
         },
+        ..Door::default()
     }
 }
 
@@ -66,6 +68,7 @@ fn status_of(id: u32, lock: LockState, open: Option<bool>) -> DoorStatus {
         held_open: false,
         relay_online: true,
         readers_online: true,
+        ..DoorStatus::default()
     }
 }
 

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use doorward_core::decide::Explanation;
-use doorward_core::ids::{DoorId, KeyId, UserId};
-use doorward_core::model::{Credential, Grant};
+use doorward_core::ids::{DoorGroupId, DoorId, KeyId, PlaceId, UserId};
+use doorward_core::model::{Credential, DoorMode, Grant};
 use hyper::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -21,7 +21,7 @@ pub use stream::{EventStream, LiveMessage, LiveStream, SILENCE_MAX};
 
 use crate::{
     Alarm, Applied, Changes, DEFAULT_SOCKET, DoorUser, DoorView, EventRow, EventsPage, EventsQuery,
-    GrantBody, ListQuery, Page, Resource, Saved, Status, UserDoor, WhyRequest,
+    GrantBody, ListQuery, ModeBody, Page, Resource, Saved, Status, UserDoor, WhyRequest,
 };
 use exchange::Call;
 
@@ -140,6 +140,48 @@ impl Client {
     pub async fn unlock(&self, door: DoorId) -> Result<(), ClientError> {
         let path = format!("/v1/doors/{door}/unlock");
         self.send_for_nothing(Call::new(Method::POST, &path)).await
+    }
+
+    /// Puts a mode in force at a door. Returns once it is.
+    pub async fn set_door_mode(
+        &self,
+        door: DoorId,
+        mode: DoorMode,
+    ) -> Result<Applied, ClientError> {
+        let path = format!("/v1/doors/{door}/mode");
+        self.write(Method::POST, &path, &ModeBody { mode }).await
+    }
+
+    /// Puts a mode in force at the doors of a group. Returns once it is.
+    pub async fn set_group_mode(
+        &self,
+        group: DoorGroupId,
+        mode: DoorMode,
+    ) -> Result<Applied, ClientError> {
+        let path = format!("/v1/door_groups/{group}/mode");
+        self.write(Method::POST, &path, &ModeBody { mode }).await
+    }
+
+    /// Puts a mode in force at the doors of a place. Returns once it is.
+    pub async fn set_place_mode(
+        &self,
+        place: PlaceId,
+        mode: DoorMode,
+    ) -> Result<Applied, ClientError> {
+        let path = format!("/v1/places/{place}/mode");
+        self.write(Method::POST, &path, &ModeBody { mode }).await
+    }
+
+    /// Locks a door again: ends its mode `unlocked`, holds and unlocks.
+    pub async fn relock(&self, door: DoorId) -> Result<(), ClientError> {
+        let path = format!("/v1/doors/{door}/relock");
+        self.send_for_nothing(Call::new(Method::POST, &path)).await
+    }
+
+    /// Puts the pending plan of a door in force.
+    pub async fn activate_plan(&self, door: DoorId) -> Result<Applied, ClientError> {
+        let path = format!("/v1/doors/{door}/activate-plan");
+        self.send(Call::new(Method::POST, &path)).await
     }
 
     /// Who holds a key to a door.

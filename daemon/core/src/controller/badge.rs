@@ -1,11 +1,11 @@
 //! What comes in at readers, and from operators: everything that may open a door.
 
-use super::door::{Cause, DoorMachine, Passage, Pending};
+use super::door::{Beyond, Cause, DoorMachine, Passage, Pending};
 use super::io::{CommandError, CommandId, DoorCommand, Feedback, ReaderEvent};
 use super::{Controller, Touched};
 use crate::alarm::AlarmKind;
 use crate::card::CardRead;
-use crate::decide::{Decision, Relay, Request, Shown, UnlockTime, decide};
+use crate::decide::{Decision, Relay, Request, Rex, Shown, UnlockTime, decide};
 use crate::event::{Direction, EventKind, Reason};
 use crate::ids::{Actor, DoorId, ReaderIx};
 use crate::view::AccessView;
@@ -73,15 +73,26 @@ impl Controller {
             direction,
             shown: Shown::Card(read),
             relay: machine.map_or(Relay::Unavailable, DoorMachine::relay),
+            rex: machine.map_or(Rex::Unseen, DoorMachine::rex_seen),
         };
         let decision = decide(view, &request, self.fx.now, self.config.policy);
         match door {
-            Some(door) if decision.is_granted() => self.granted(ix, door, direction, &decision),
+            Some(door) if decision.is_granted() => {
+                let beyond = self.beyond(ix, door, direction, &decision, view);
+                self.granted(ix, door, direction, &decision, beyond);
+            }
             _ => self.denied(ix, read, &decision),
         }
     }
 
-    fn granted(&mut self, ix: ReaderIx, door: DoorId, direction: Direction, decision: &Decision) {
+    fn granted(
+        &mut self,
+        ix: ReaderIx,
+        door: DoorId,
+        direction: Direction,
+        decision: &Decision,
+        beyond: Beyond,
+    ) {
         let Some(reader) = self.readers.get(usize::from(ix.0)) else {
             return;
         };
@@ -95,6 +106,7 @@ impl Controller {
             at: ix,
             reader: reader.name.clone(),
             direction,
+            beyond,
         });
         if machine.is_pending_for(&cause) {
             return;
@@ -140,7 +152,9 @@ impl Controller {
         command: DoorCommand,
         actor: Actor,
     ) -> Touched {
-        let DoorCommand::UnlockOnce = command;
+        if command == DoorCommand::Relock {
+            return self.relock(id, door, actor);
+        }
         let refused = match self.doors.get(&door) {
             None => Some(CommandError::DoorUnknown),
             Some(machine) if machine.keeps_out() => Some(CommandError::DoorLocked),
@@ -159,6 +173,16 @@ impl Controller {
             let unlock_ms = machine.door.unlock_ms;
             self.record_then_unlock(door, event, Cause::Operator(actor), unlock_ms, Some(id));
         }
+        Touched::One(door)
+    }
+
+    fn relock(&mut self, id: CommandId, door: DoorId, actor: Actor) -> Touched {
+        let Some(machine) = self.doors.get_mut(&door) else {
+            self.fx.command_done(id, Err(CommandError::DoorUnknown));
+            return Touched::None;
+        };
+        machine.relock(&mut self.fx, actor);
+        self.fx.command_done(id, Ok(()));
         Touched::One(door)
     }
 

@@ -21,6 +21,12 @@ pub const STORAGE_QUIET_MS: u64 = 10_000;
 /// How late after the end of an unlock an opening still belongs to it, in milliseconds: contacts
 /// are polled, bolts are slow.
 pub const OPEN_GRACE_MS: u64 = 500;
+/// How long after a grant the same credential at the same reader makes a double badge, in
+/// milliseconds; sooner, the reader may have read one showing twice.
+pub const DOUBLE_BADGE_MS: core::ops::RangeInclusive<u64> = 400..=4_000;
+/// How far ahead the next change of a door's hours is looked for, in milliseconds; further ahead,
+/// it is looked for again then.
+pub const HOURS_AHEAD_MS: i64 = 86_400_000;
 /// The most unlocks of one door that wait for their records at once. A further grant is recorded
 /// and shares the unlock of the youngest of them; a further command is refused.
 pub const PENDING_PER_DOOR_MAX: usize = 16;

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::kept::KeptState;
 use crate::alarm::AlarmChange;
 use crate::card::CardRead;
 use crate::event::Event;
-use crate::ids::{Actor, BoardIx, DoorId, ReaderIx};
-use crate::model::DoorMode;
+use crate::ids::{Actor, BoardIx, DoorId, ReaderIx, UserId};
+use crate::model::{DoorMode, UnlockPlan};
+use crate::time::Wall;
 
 /// What the controller is told.
 #[allow(
@@ -104,6 +106,9 @@ pub enum BoardEvent {
 pub enum DoorCommand {
     /// Unlock for the door's unlock time.
     UnlockOnce,
+    /// Lock at once: ends whoever's unlock and hold there is. What stands unlocked by its mode or
+    /// its plan, for fire, or for somebody on their way out, stays so.
+    Relock,
 }
 
 /// What the controller wants done, in this order.
@@ -136,6 +141,23 @@ pub enum Output {
     Alarm(AlarmChange),
     /// A door's live state has changed.
     Door(DoorStatus),
+    /// Keep this over a restart, in the place of what was kept of the door before. Durable no
+    /// later than the events recorded after it.
+    Keep {
+        /// Which door.
+        door: DoorId,
+        /// What to give [`Controller::restore`](super::Controller::restore).
+        state: KeptState,
+    },
+    /// Somebody who may has activated this pending plan: put it in force in the table.
+    ActivatePlan {
+        /// At which door.
+        door: DoorId,
+        /// The pending plan as it was then.
+        plan: UnlockPlan,
+        /// Who.
+        user: Option<UserId>,
+    },
     /// An operator's command was carried out or refused.
     CommandDone {
         /// As given.
@@ -204,12 +226,12 @@ pub struct RecordToken(pub u64);
 pub struct CommandId(pub u64);
 
 /// A door's live state.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DoorStatus {
     /// Which door.
     pub door: DoorId,
-    /// Its mode.
+    /// The mode in force: its own, or that of a group or place.
     pub mode: DoorMode,
     /// Its lock.
     pub lock: LockState,
@@ -223,14 +245,60 @@ pub struct DoorStatus {
     pub relay_online: bool,
     /// All its readers answer.
     pub readers_online: bool,
+    /// Why it stands unlocked, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stands: Option<StandsUnlocked>,
+    /// Until when a holder holds it open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_until: Option<Wall>,
+    /// What its plan says of now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanHours>,
+    /// A plan waits to be activated.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub plan_pending: bool,
+}
+
+/// Why a door stands unlocked: of several, the strongest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum StandsUnlocked {
+    /// A fire input released it.
+    Fire,
+    /// Its mode is emergency open.
+    EmergencyOpen,
+    /// Its mode is unlocked.
+    Mode,
+    /// A holder holds it open.
+    Hold,
+    /// The hours of its plan.
+    Plan,
+}
+
+/// What a door's plan says of a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum PlanHours {
+    /// It is outside its hours.
+    #[default]
+    Closed,
+    /// It is in its hours, and nobody has come in who may come first.
+    AwaitsFirst,
+    /// It is in its hours: the door stands unlocked.
+    Open,
+    /// The clock is not trusted, and the site refuses what it would have to allow.
+    ClockNotTrusted,
 }
 
 /// A lock, as driven.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum LockState {
     /// Locked.
+    #[default]
     Locked,
     /// Unlocked for a while or by mode.
     Unlocked,

@@ -5,11 +5,15 @@
 //! [`Controller::poll_timeout`].
 
 mod badge;
+mod beyond;
 mod config;
 mod devices;
 mod door;
 mod effects;
+mod hours;
 mod io;
+mod kept;
+mod standing;
 mod storage;
 #[cfg(test)]
 mod tests;
@@ -18,24 +22,27 @@ mod wiring;
 use std::collections::BTreeMap;
 
 pub use config::{
-    BOARD_START_GRACE_MS, ControllerConfig, OPEN_GRACE_MS, OUTPUT_REFUSED_MS, OUTPUT_RETRY_MS,
-    PENDING_PER_DOOR_MAX, READER_OFFLINE_GRACE_MS, RECORD_DEADLINE_MS_DEFAULT,
-    RECORD_DEADLINE_MS_MAX, STORAGE_QUIET_MS,
+    BOARD_START_GRACE_MS, ControllerConfig, DOUBLE_BADGE_MS, HOURS_AHEAD_MS, OPEN_GRACE_MS,
+    OUTPUT_REFUSED_MS, OUTPUT_RETRY_MS, PENDING_PER_DOOR_MAX, READER_OFFLINE_GRACE_MS,
+    RECORD_DEADLINE_MS_DEFAULT, RECORD_DEADLINE_MS_MAX, STORAGE_QUIET_MS,
 };
 pub use io::{
     BoardEvent, CommandError, CommandId, DoorCommand, DoorStatus, Feedback, Input, LockState,
-    Output, ReaderEvent, RecordToken, RelayCommand,
+    Output, PlanHours, ReaderEvent, RecordToken, RelayCommand, StandsUnlocked,
 };
+pub use kept::{Hold, KeptState};
 
 use crate::alarm::{AlarmKind, AlarmSubject};
 use crate::event::EventKind;
 use crate::ids::{BoardIx, DoorId, ReaderIx};
-use crate::model::Door;
+use crate::model::{Door, Record, RecordRef};
+use crate::modes::Modes;
 use crate::time::{ClockTrust, Mono, Now};
 use crate::view::AccessView;
 use devices::{Board, Reader};
 use door::DoorMachine;
 use effects::{Effects, Source};
+use hours::Calendar;
 use storage::Storage;
 use wiring::Wiring;
 
@@ -51,6 +58,8 @@ pub struct Controller {
     readers: Vec<Reader>,
     boards: Vec<Board>,
     storage: Storage,
+    calendar: Calendar,
+    modes: Modes,
     fx: Effects,
     phase: Phase,
     /// What was last said of the clock.
@@ -88,6 +97,8 @@ impl Controller {
             readers,
             boards,
             storage: Storage::default(),
+            calendar: Calendar::default(),
+            modes: Modes::default(),
             phase: Phase::New,
             clock: ClockTrust::Trusted,
         };
@@ -108,6 +119,7 @@ impl Controller {
         self.fx.record(self.fx.event(EventKind::Started));
         self.phase = Phase::Running;
         self.set_now(now);
+        self.look_at_all_hours();
         for door in self.doors.values_mut() {
             door.start(&mut self.fx);
         }
@@ -117,6 +129,7 @@ impl Controller {
         for board in &mut self.boards {
             board.start(now.mono);
         }
+        self.tell_fire();
         self.tell(&Touched::All);
     }
 
@@ -184,6 +197,7 @@ impl Controller {
             board.handle_timeout(&mut self.fx);
         }
         self.storage.handle_timeout(&mut self.fx);
+        self.look_at_due_hours();
         self.tell(&Touched::All);
     }
 
@@ -202,6 +216,7 @@ impl Controller {
             .chain(readers)
             .chain(boards)
             .chain(self.storage.poll_timeout())
+            .chain(self.hours_due())
             .min()
     }
 
@@ -212,6 +227,7 @@ impl Controller {
         let id = door.id;
         self.adopt(door);
         self.mind_inputs();
+        self.mind_fire();
         self.tell(&Touched::One(id));
     }
 
@@ -219,10 +235,12 @@ impl Controller {
     pub fn remove_door(&mut self, now: Now, id: DoorId) {
         self.set_now(now);
         self.unassign_readers(id);
+        self.modes.remove(RecordRef::Door(id));
         if let Some(mut door) = self.doors.remove(&id) {
             door.dissolve(&mut self.fx);
         }
         self.mind_inputs();
+        self.mind_fire();
     }
 
     /// Which boards' inputs are needed may have changed, or which are told.
@@ -248,6 +266,8 @@ impl Controller {
                 ClockTrust::Trusted => self.fx.clear(kind, subject),
                 ClockTrust::Untrusted => self.fx.raise(kind, subject),
             }
+            self.look_at_all_hours();
+            self.tell(&Touched::All);
         }
     }
 
@@ -273,8 +293,12 @@ impl Controller {
             board.is_some_and(|board| board.online)
         };
         let relay_online = wiring.relay.is_some_and(|relay| board_online(relay.board));
+        self.modes.put(&Record::Door(door.clone()));
+        let mode = self.modes.facts(id).map_or(door.mode, |facts| facts.mode);
         if self.phase != Phase::Running {
-            self.doors.insert(id, DoorMachine::new(door, wiring));
+            let mut machine = DoorMachine::new(door, wiring);
+            machine.begin_in(mode);
+            self.doors.insert(id, machine);
             return;
         }
         match self.doors.get_mut(&id) {
@@ -282,14 +306,20 @@ impl Controller {
             None => {
                 // A new door is one that was wired to nothing before.
                 let mut machine = DoorMachine::new(door.clone(), Wiring::default());
+                machine.begin_in(mode);
                 machine.replace(&mut self.fx, door, wiring, relay_online);
                 self.doors.insert(id, machine);
             }
         }
+        let clock_counts = self.clock_counts();
         if let Some(machine) = self.doors.get_mut(&id) {
+            machine.set_mode(&mut self.fx, mode);
+            machine.look_at_hours(&mut self.fx, &self.calendar, clock_counts);
             for (ix, board) in (0..).zip(&self.boards) {
                 if let Some(levels) = board.levels {
+                    machine.fire_level(&mut self.fx, BoardIx(ix), levels);
                     machine.inputs(&mut self.fx, BoardIx(ix), levels);
+                    machine.tell_fire(&mut self.fx);
                 }
             }
         }
@@ -326,9 +356,14 @@ impl Controller {
             BoardEvent::Inputs(levels) => {
                 board.levels = Some(levels);
                 let was_refused = std::mem::take(&mut board.inputs_refused);
+                // Everybody's way out before anything else, and before anybody is told.
+                for door in self.doors.values_mut() {
+                    door.fire_level(fx, ix, levels);
+                }
                 for door in self.doors.values_mut() {
                     door.inputs(fx, ix, levels);
                 }
+                self.tell_fire();
                 if was_refused {
                     self.mind_inputs();
                 }

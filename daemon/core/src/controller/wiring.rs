@@ -36,6 +36,7 @@ pub(super) struct Wiring {
     pub(super) relay: Option<RelayPoint>,
     pub(super) contact: Option<ContactPoint>,
     pub(super) rex: Option<ContactPoint>,
+    pub(super) fire: Option<ContactPoint>,
 }
 
 impl Wiring {
@@ -67,6 +68,7 @@ impl Wiring {
             }),
             contact: wiring.contact.as_ref().and_then(input),
             rex: wiring.rex.as_ref().and_then(input),
+            fire: wiring.fire.as_ref().and_then(input),
         }
     }
 }

@@ -4,11 +4,13 @@ mod areas;
 mod authentication;
 mod explain;
 mod found;
+mod open_keys;
 mod rules;
 mod site;
 mod trace;
 
 pub use explain::{Explanation, Step, explain, explain_at};
+pub use open_keys::{OpenKey, keys_that_open};
 pub use rules::{decide, decide_at};
 pub use site::{Location, QuietSite, SiteMap, SiteState};
 pub use trace::Rule;
@@ -31,6 +33,8 @@ pub struct Request<'a> {
     pub shown: Shown<'a>,
     /// Whether the door could be unlocked at all.
     pub relay: Relay,
+    /// Whether its exit button would be seen.
+    pub rex: Rex,
 }
 
 /// What was shown at the door, or is supposed to be.
@@ -55,6 +59,15 @@ pub enum Relay {
     Ready,
     /// None is wired, or its board does not answer.
     Unavailable,
+}
+
+/// Whether a door's request-to-exit input is seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rex {
+    /// It is.
+    Seen,
+    /// None is wired, or its board does not tell it.
+    Unseen,
 }
 
 /// What the site has chosen where a rule leaves a choice.

@@ -5,13 +5,13 @@ use super::authentication::{self, Asked, Asking, PinShown};
 use super::found::{Clock, Found, Reading};
 use super::trace::{Rule, Silent, Trace};
 use super::{
-    Decision, Matched, Notes, Outcome, Policy, QuietSite, Relay, Request, Shown, SiteState,
+    Decision, Matched, Notes, Outcome, Policy, QuietSite, Relay, Request, Rex, Shown, SiteState,
     UnlockTime,
 };
 use crate::card::CardRead;
 use crate::event::{Direction, Reason};
 use crate::ids::{DoorId, KeyId};
-use crate::model::{CredentialState, DoorMode, Factor, Interval, UserState};
+use crate::model::{CredentialState, DoorMode, Factor, Interval, LockdownExit, UserState};
 use crate::time::Now;
 use crate::view::{
     AccessView, BlockFacts, CardIdentity, CredentialFacts, DoorFacts, KeyFacts, Unreadable,
@@ -23,38 +23,40 @@ use crate::view::{
 /// The rules are asked in this order; the first that fails denies, and gives the reason:
 ///
 /// 1. The door is in the table: `door_unknown`.
-/// 2. Its mode lets people in: `door_locked`, `door_lockdown`. Exit readers are not asked this:
-///    a mode keeps people out and nobody in.
-/// 3. What was shown is one credential of the table, and no other: `card_unknown`,
+/// 2. What was shown is one credential of the table, and no other: `card_unknown`,
 ///    `card_ambiguous`. Removed credentials count only where no other is left.
-/// 4. The credential is active: `credential_pending`, `credential_inactive`, `credential_removed`.
-/// 5. It is valid now: `credential_not_yet_valid`, `credential_expired`.
-/// 6. Somebody holds it: `credential_unassigned`.
-/// 7. The user is active: `user_invited`, `user_inactive`, `user_suspended`, `user_removed`.
+/// 3. The credential is active: `credential_pending`, `credential_inactive`, `credential_removed`.
+/// 4. It is valid now: `credential_not_yet_valid`, `credential_expired`.
+/// 5. Somebody holds it: `credential_unassigned`.
+/// 6. The user is active: `user_invited`, `user_inactive`, `user_suspended`, `user_removed`.
+/// 7. The mode in force at the door lets people in: `door_locked`. Exit readers are not asked
+///    this: a locked door keeps people out and nobody in.
 ///
 /// Then each key that the user holds, in the order of their numbers, until one meets all of:
 ///
 /// 8. It opens this door: `no_grant`.
-/// 9. Its grant is valid now: `grant_not_valid`.
-/// 10. It is not blocked: `key_blocked`.
-/// 11. It is in its window: `key_outside_window`.
-/// 12. It is in its schedule: `outside_schedule`.
+/// 9. In a lockdown, it is exempt: `door_lockdown`. Exit readers are asked this only where the
+///    door says so, and only while its request-to-exit input is seen.
+/// 10. Its grant is valid now: `grant_not_valid`.
+/// 11. It is not blocked: `key_blocked`.
+/// 12. It is in its window: `key_outside_window`.
+/// 13. It is in its schedule: `outside_schedule`.
 ///
 /// If none does, the reason is that of the key that got furthest; of several, the first. Then:
 ///
-/// 13. What was shown is what the door asks for at this time, and is not locked out: `pin_required`,
+/// 14. What was shown is what the door asks for at this time, and is not locked out: `pin_required`,
 ///     `card_required`, `pin_wrong`, `pin_locked_out`. At exit readers one card or PIN is enough.
-/// 14. Whoever comes in is not inside already, nor was last let in elsewhere, nor came in just now:
+/// 15. Whoever comes in is not inside already, nor was last let in elsewhere, nor came in just now:
 ///     `anti_passback`, `anti_passback_timed`. A soft rule only notes it.
-/// 15. No other door of a mantrap stands open or unlocked: `interlock`.
-/// 16. Where two must come in together, this is the second: `second_person_needed`.
-/// 17. There is room inside: `area_full`.
+/// 16. No other door of a mantrap stands open or unlocked: `interlock`.
+/// 17. Where two must come in together, this is the second: `second_person_needed`.
+/// 18. There is room inside: `area_full`.
 ///
-/// Exit readers are not asked 14, 16 and 17, and 15 only where the area says so. At last:
+/// Exit readers are not asked 15, 17 and 18, and 16 only where the area says so. At last:
 ///
-/// 18. The door's relay can be driven: `relay_unavailable`.
+/// 19. The door's relay can be driven: `relay_unavailable`.
 ///
-/// Wherever 5 and 9 to 12 would have to look at a clock that is not trusted, the site's
+/// Wherever 4 and 10 to 13 would have to look at a clock that is not trusted, the site's
 /// [`UntrustedClock`](super::UntrustedClock) decides whether they do; if not, they fail with `clock_not_trusted`. A table
 /// that cannot be read denies with `table_unreadable`.
 ///
@@ -134,9 +136,28 @@ pub(super) struct Case<'a, V, S, T> {
     pub(super) view: &'a V,
     pub(super) site: &'a S,
     pub(super) clock: Clock,
-    matched: Matched,
+    pub(super) matched: Matched,
     pub(super) notes: Notes,
-    trace: &'a mut T,
+    pub(super) trace: &'a mut T,
+}
+
+/// Which keys count at a door.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keys {
+    All,
+    /// Those exempt from a lockdown.
+    Exempt,
+}
+
+impl Keys {
+    fn that_count(door: DoorFacts, way: Direction, rex: Rex) -> Self {
+        let kept_in = door.lockdown_exit == LockdownExit::ExemptOnly && rex == Rex::Seen;
+        match (door.mode, way) {
+            (DoorMode::Lockdown, Direction::Entry) => Self::Exempt,
+            (DoorMode::Lockdown, Direction::Exit) if kept_in => Self::Exempt,
+            _ => Self::All,
+        }
+    }
 }
 
 /// Who was met, and by what.
@@ -156,9 +177,7 @@ struct Holder<U> {
 impl<V: AccessView, S: SiteState, T: Trace> Case<'_, V, S, T> {
     fn judge(&mut self, request: &Request<'_>) -> Result<UnlockTime, Denial> {
         let door = self.door_known(request.door)?;
-        // Who it is comes before the door's mode, so that a denial by mode tells whom it met.
         let met = self.identify(&request.shown)?;
-        self.door_mode(door.1, request.direction)?;
         if let Some(found) = met.credential {
             let credential = self.credential_known(found, met.shown)?;
             self.credential_active(&credential)?;
@@ -166,7 +185,8 @@ impl<V: AccessView, S: SiteState, T: Trace> Case<'_, V, S, T> {
             self.credential_held(&credential)?;
         }
         let user = self.user_active(met.user)?;
-        self.some_key_opens(user.name, door.0)?;
+        let keys = self.door_mode(door.1, request)?;
+        self.some_key_opens(user.name, door.0, keys)?;
         self.authenticated(door.0, request.direction, met.shown, met.pin)?;
         self.area_rules(door.0, request.direction, user.facts.id)?;
         self.relay_ready(request.relay)?;
@@ -190,18 +210,19 @@ impl<V: AccessView, S: SiteState, T: Trace> Case<'_, V, S, T> {
         Ok((door, facts))
     }
 
-    fn door_mode(&mut self, door: DoorFacts, direction: Direction) -> Result<(), Denial> {
-        let denied = match (door.mode, direction) {
-            (DoorMode::Normal | DoorMode::Unlocked, _) | (_, Direction::Exit) => None,
+    fn door_mode(&mut self, door: DoorFacts, request: &Request<'_>) -> Result<Keys, Denial> {
+        let keys = Keys::that_count(door, request.direction, request.rex);
+        let denied = match (door.mode, request.direction) {
             (DoorMode::Locked, Direction::Entry) => Some(Reason::DoorLocked),
-            (DoorMode::Lockdown, Direction::Entry) => Some(Reason::DoorLockdown),
+            _ => None,
         };
-        let (mode, way) = (door.mode, direction);
+        let (mode, way) = (door.mode, request.direction);
         self.rule(
             Rule::DoorMode,
             denied,
             format_args!("mode {mode:?}, way {way:?}"),
-        )
+        )?;
+        Ok(keys)
     }
 
     fn credential_known(
@@ -282,12 +303,12 @@ impl<V: AccessView, S: SiteState, T: Trace> Case<'_, V, S, T> {
         Ok(user)
     }
 
-    fn some_key_opens(&mut self, user: V::User, door: DoorId) -> Result<(), Denial> {
+    fn some_key_opens(&mut self, user: V::User, door: DoorId, keys: Keys) -> Result<(), Denial> {
         let view = self.view;
         let mut furthest: Option<(Denial, Option<KeyId>)> = None;
         let mut opened = None;
         view.grants(user, |key, intervals| {
-            let (id, result) = self.key_opens(key, intervals, door);
+            let (id, result) = self.key_opens(key, intervals, door, keys);
             match result {
                 Ok(()) => opened = id,
                 Err(denial) => {
@@ -316,12 +337,13 @@ impl<V: AccessView, S: SiteState, T: Trace> Case<'_, V, S, T> {
         Err(denial)
     }
 
-    /// Rules 8 to 12 of one key, and its number.
-    fn key_opens(
+    /// Rules 8 to 13 of one key, and its number.
+    pub(super) fn key_opens(
         &mut self,
         key: V::Key,
         intervals: &[Interval],
         door: DoorId,
+        keys: Keys,
     ) -> (Option<KeyId>, Result<(), Denial>) {
         let key = match self.view.key(key, door) {
             Ok(Some(key)) => key,
@@ -334,6 +356,7 @@ impl<V: AccessView, S: SiteState, T: Trace> Case<'_, V, S, T> {
         };
         let result = self
             .key_has_door(&key, door)
+            .and_then(|()| self.key_exempt(&key, keys))
             .and_then(|()| self.grant_valid(&key, intervals))
             .and_then(|()| self.key_not_blocked(&key))
             .and_then(|()| self.key_in_window(&key))
@@ -348,6 +371,15 @@ impl<V: AccessView, S: SiteState, T: Trace> Case<'_, V, S, T> {
         };
         let facts = format_args!("key {} {verb} door {door}", key.id);
         self.rule_of_key(Rule::KeyOpensDoor, key.id, denied, facts)
+    }
+
+    fn key_exempt(&mut self, key: &KeyFacts<V::Schedule>, keys: Keys) -> Result<(), Denial> {
+        let (denied, facts) = match (keys, key.powers.lockdown_exempt) {
+            (Keys::All, _) => (None, "nothing to be exempt from"),
+            (Keys::Exempt, true) => (None, "exempt from the lockdown"),
+            (Keys::Exempt, false) => (Some(Reason::DoorLockdown), "not exempt from the lockdown"),
+        };
+        self.rule_of_key(Rule::KeyExempt, key.id, denied, format_args!("{facts}"))
     }
 
     fn grant_valid(

@@ -1,6 +1,6 @@
 use core::ops::ControlFlow;
 
-use super::{Decision, Policy, Relay, Request, Rule, Shown, UnlockTime, UntrustedClock};
+use super::{Decision, Policy, Relay, Request, Rex, Rule, Shown, UnlockTime, UntrustedClock};
 use super::{decide, explain};
 use crate::card::CardRead;
 use crate::event::{Direction, Reason};
@@ -10,7 +10,7 @@ use crate::fixture::{
 use crate::ids::{CredentialId, DoorId, KeyId, ScheduleId, UserId};
 use crate::model::{
     AuthMethod, Block, Change, CredentialData, CredentialState, DoorMode, Grant, Interval, Key,
-    Record, RecordRef, UserState,
+    LockdownExit, Record, RecordRef, UserState,
 };
 use crate::time::{ClockTrust, Now, Wall};
 use crate::view::{
@@ -27,6 +27,7 @@ fn at_door(door: u32, card: &CardRead) -> Request<'_> {
         direction: Direction::Entry,
         shown: Shown::Card(card),
         relay: Relay::Ready,
+        rex: Rex::Seen,
     }
 }
 
@@ -91,6 +92,7 @@ fn modes_keep_people_out_and_nobody_in() {
         (DoorMode::Unlocked, Reason::Granted, Reason::Granted),
         (DoorMode::Locked, Reason::DoorLocked, Reason::Granted),
         (DoorMode::Lockdown, Reason::DoorLockdown, Reason::Granted),
+        (DoorMode::EmergencyOpen, Reason::Granted, Reason::Granted),
     ] {
         let mut door = door(1);
         door.mode = mode;
@@ -107,6 +109,62 @@ fn modes_keep_people_out_and_nobody_in() {
         let decision = decided(&view, &request, now(NOON_ISH), Policy::default());
         assert_eq!(decision.reason, exit, "{mode:?}");
     }
+}
+
+#[test]
+fn in_a_lockdown_only_exempt_keys_count() {
+    let mut door = door(1);
+    door.mode = DoorMode::Lockdown;
+    let mut exempt = key(1, &[1]);
+    exempt.flags.lockdown_exempt = true;
+    // (the door's exit, its exit button, exempt key) -> (entry, exit)
+    let (granted, denied) = (Reason::Granted, Reason::DoorLockdown);
+    for (exit, rex, is_exempt, expect) in [
+        (LockdownExit::AsUsual, Rex::Seen, false, (denied, granted)),
+        (LockdownExit::AsUsual, Rex::Seen, true, (granted, granted)),
+        (LockdownExit::ExemptOnly, Rex::Seen, false, (denied, denied)),
+        (
+            LockdownExit::ExemptOnly,
+            Rex::Seen,
+            true,
+            (granted, granted),
+        ),
+        // Where no button lets people out, the reader does.
+        (
+            LockdownExit::ExemptOnly,
+            Rex::Unseen,
+            false,
+            (denied, granted),
+        ),
+    ] {
+        door.lockdown_exit = exit;
+        let held = if is_exempt {
+            exempt.clone()
+        } else {
+            key(1, &[1])
+        };
+        let changed = [Record::Door(door.clone()), Record::Key(held)];
+        let view: MapView = small_site().into_iter().chain(changed).collect();
+        let card = card(100);
+        for (direction, expect) in [(Direction::Entry, expect.0), (Direction::Exit, expect.1)] {
+            let request = Request {
+                direction,
+                rex,
+                ..at_door(1, &card)
+            };
+            let decision = decided(&view, &request, now(NOON_ISH), Policy::default());
+            let what = format!("{exit:?} {rex:?} {is_exempt} {direction:?}");
+            assert_eq!(decision.reason, expect, "{what}");
+        }
+    }
+}
+
+#[test]
+fn a_lockdown_tells_strangers_nothing_of_itself() {
+    let mut door = door(1);
+    door.mode = DoorMode::Lockdown;
+    let other = Record::Key(key(1, &[2]));
+    check(vec![Record::Door(door), other], Reason::NoGrant);
 }
 
 #[test]
@@ -608,26 +666,27 @@ fn an_explanation_reads_from_door_to_relay() {
     };
     let until_schedule = [
         "1 ok door 1 is in the table",
-        "2 ok mode Normal, way Entry",
-        "3 ok credential 1",
-        "4 ok state Active",
-        "5 ok valid always",
-        "6 ok a user holds it",
-        "7 ok user 1, state Active",
+        "2 ok credential 1",
+        "3 ok state Active",
+        "4 ok valid always",
+        "5 ok a user holds it",
+        "6 ok user 1, state Active",
+        "7 ok mode Normal, way Entry",
         "8 NO key 1 does not open door 1",
         "8 ok key 2 opens door 1",
-        "9 ok granted for always",
-        "10 ok not blocked",
-        "11 ok no common window",
+        "9 ok nothing to be exempt from",
+        "10 ok granted for always",
+        "11 ok not blocked",
+        "12 ok no common window",
     ];
     let mut expect = until_schedule.to_vec();
-    expect.push("12 ok Tuesday 10:00 is within schedule 1");
-    expect.push("13 ok a card asked for, shown a card");
-    expect.push("18 ok the relay can be driven");
+    expect.push("13 ok Tuesday 10:00 is within schedule 1");
+    expect.push("14 ok a card asked for, shown a card");
+    expect.push("19 ok the relay can be driven");
     assert_eq!(lines(NOON_ISH), expect);
 
     let mut expect = until_schedule.to_vec();
-    expect.push("12 NO Saturday 10:00 is outside schedule 1");
+    expect.push("13 NO Saturday 10:00 is outside schedule 1");
     assert_eq!(lines("2026-03-28T09:00:00Z"), expect);
 }
 
@@ -637,15 +696,15 @@ fn explanations_are_plain_data() {
     let unknown = card(999);
     let request = at_door(1, &unknown);
     let explanation = explain(&view, &request, now(NOON_ISH), Policy::default());
-    let text = serde_json::to_string(&explanation.steps[2]).unwrap();
+    let text = serde_json::to_string(&explanation.steps[1]).unwrap();
     assert_eq!(
         text,
-        r#"{"number":3,"rule":"credential_known","passed":false,"reason":"card_unknown","facts":"no credential is known by this"}"#
+        r#"{"number":2,"rule":"credential_known","passed":false,"reason":"card_unknown","facts":"no credential is known by this"}"#
     );
     let back: super::Explanation =
         serde_json::from_str(&serde_json::to_string(&explanation).unwrap()).unwrap();
     assert_eq!(back, explanation);
-    assert_eq!(Rule::RelayReady.number(), 18);
+    assert_eq!(Rule::RelayReady.number(), 19);
 }
 
 #[test]

@@ -11,40 +11,42 @@ use crate::ids::KeyId;
 pub enum Rule {
     /// The door is in the table.
     DoorKnown = 1,
-    /// The door's mode lets people in.
-    DoorMode = 2,
     /// What was shown is one credential and no other.
-    CredentialKnown = 3,
+    CredentialKnown = 2,
     /// The credential is active.
-    CredentialActive = 4,
+    CredentialActive = 3,
     /// The credential is valid now.
-    CredentialValid = 5,
+    CredentialValid = 4,
     /// Somebody holds the credential.
-    CredentialHeld = 6,
+    CredentialHeld = 5,
     /// The user is active.
-    UserActive = 7,
+    UserActive = 6,
+    /// The door's mode lets people in.
+    DoorMode = 7,
     /// A key of the user opens the door.
     KeyOpensDoor = 8,
+    /// That key is exempt from the lockdown, where there is one.
+    KeyExempt = 9,
     /// The grant of that key is valid now.
-    GrantValid = 9,
+    GrantValid = 10,
     /// That key is not blocked.
-    KeyNotBlocked = 10,
+    KeyNotBlocked = 11,
     /// It is in its window.
-    KeyInWindow = 11,
+    KeyInWindow = 12,
     /// It is in its schedule.
-    KeyInSchedule = 12,
+    KeyInSchedule = 13,
     /// What was shown is what the door asks for.
-    Authenticated = 13,
+    Authenticated = 14,
     /// The user is not inside already, nor was last let in elsewhere.
-    AntiPassback = 14,
+    AntiPassback = 15,
     /// The other doors of a mantrap are closed.
-    Interlock = 15,
+    Interlock = 16,
     /// Two come in together, where they must.
-    TwoPerson = 16,
+    TwoPerson = 17,
     /// There is room inside.
-    Occupancy = 17,
+    Occupancy = 18,
     /// The door's relay can be driven.
-    RelayReady = 18,
+    RelayReady = 19,
 }
 
 impl Rule {

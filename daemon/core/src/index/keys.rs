@@ -6,7 +6,7 @@ use super::ids::{IdMap, Slab};
 use crate::ids::{DoorId, HolidaySetId, KeyId, ScheduleId};
 use crate::model::{HolidaySet, Interval, Key, Schedule};
 use crate::schedule::{Calendars, CompiledSchedule};
-use crate::view::{BlockFacts, KeyFacts};
+use crate::view::{BlockFacts, KeyFacts, KeyPowers};
 
 /// Doors with a number below this are bits; the others are listed.
 const BITS: u32 = 192;
@@ -16,6 +16,8 @@ const BITS: u32 = 192;
 struct KeySlot {
     id: u32,
     status: Status,
+    /// As [`powers_number`] says.
+    powers: u8,
     /// The schedule's slot, or [`KeySlot::ALWAYS`].
     schedule: u32,
     /// Grants that refer to the slot; it stays until there are none.
@@ -68,6 +70,21 @@ impl KeySlot {
     }
 }
 
+/// A key's powers in one byte.
+const fn powers_number(powers: KeyPowers) -> u8 {
+    powers.may_hold_open as u8
+        | (powers.lockdown_exempt as u8) << 1
+        | (powers.activates_plans as u8) << 2
+}
+
+const fn powers_of_number(number: u8) -> KeyPowers {
+    KeyPowers {
+        may_hold_open: number & 1 != 0,
+        lockdown_exempt: number & 2 != 0,
+        activates_plans: number & 4 != 0,
+    }
+}
+
 #[derive(Debug, Default)]
 struct ScheduleSlot {
     id: u32,
@@ -109,6 +126,7 @@ impl Keys {
             block,
             window,
             schedule: (key.schedule != KeySlot::ALWAYS).then_some(key.schedule),
+            powers: powers_of_number(key.powers),
         })
     }
 
@@ -137,6 +155,7 @@ impl Keys {
         let old = self.keys.at_mut(slot);
         let old_schedule = core::mem::replace(&mut old.schedule, schedule);
         let was_known = core::mem::replace(&mut old.status, Status::Known) == Status::Known;
+        old.powers = powers_number(key.flags.into());
         old.limits = limited.then(|| Box::new(Limits { block, window }));
         old.set_doors(doors);
         if was_known {

@@ -18,8 +18,10 @@ use core::ops::ControlFlow;
 
 use crate::ids::{CredentialId, DoorId, UserId};
 use crate::model::{
-    AuthMethod, Change, Credential, DoorMode, Grant, Interval, Record, RecordRef, TableDelta,
+    AuthMethod, Change, Credential, DoorMode, Grant, Interval, LockdownExit, Record, RecordRef,
+    TableDelta,
 };
+use crate::modes::Modes;
 use crate::time::Wall;
 use crate::view::{
     AccessView, CardIdentity, CredentialFacts, DoorAreas, DoorFacts, KeyFacts, ScheduleReading,
@@ -42,6 +44,8 @@ pub struct AccessIndex {
     validities: Slab<Validity>,
     users: Users,
     keys: Keys,
+    modes: Modes,
+    /// What the rules ask of a door, as [`door_number`] says.
     doors: IdMap,
     structure: Structure,
     rules: DoorRules,
@@ -114,9 +118,10 @@ impl AccessIndex {
     /// Takes in a record, new or changed.
     pub fn put(&mut self, record: &Record) {
         match record {
-            Record::Place(_) | Record::Company(_) => {}
+            Record::Place(_) => self.put_modes(record),
+            Record::Company(_) => {}
             Record::Door(door) => {
-                self.doors.set(door.id.0, mode_number(door.mode));
+                self.put_modes(record);
                 let affected = self.structure.put_door(door.id, door.place);
                 self.set_doors_of(&affected);
                 self.rules.put(door, &mut self.keys);
@@ -130,6 +135,7 @@ impl AccessIndex {
             Record::Grant(grant) => self.put_grant(grant),
             Record::Schedule(schedule) => self.keys.put_schedule(schedule),
             Record::DoorGroup(group) => {
+                self.put_modes(record);
                 let affected = self.structure.put_group(group);
                 self.set_doors_of(&affected);
             }
@@ -143,6 +149,8 @@ impl AccessIndex {
     }
 
     fn remove(&mut self, reference: RecordRef) {
+        let doors = self.modes.remove(reference);
+        self.set_modes(&doors);
         match reference {
             RecordRef::Place(_) | RecordRef::Company(_) => {}
             RecordRef::Door(door) => {
@@ -181,6 +189,19 @@ impl AccessIndex {
     fn set_doors_of(&mut self, keys: &Affected) {
         for &key in keys {
             self.keys.set_doors(key, self.structure.opened_by(key));
+        }
+    }
+
+    fn put_modes(&mut self, record: &Record) {
+        let doors = self.modes.put(record);
+        self.set_modes(&doors);
+    }
+
+    fn set_modes(&mut self, doors: &[DoorId]) {
+        for &door in doors {
+            if let Some(facts) = self.modes.facts(door) {
+                self.doors.set(door.0, door_number(facts));
+            }
         }
     }
 
@@ -248,10 +269,7 @@ impl AccessView for AccessIndex {
 
     #[inline]
     fn door(&self, door: DoorId) -> Result<Option<DoorFacts>, Unreadable> {
-        let mode = self.doors.find(door.0);
-        Ok(mode.map(|number| DoorFacts {
-            mode: mode_of_number(number),
-        }))
+        Ok(self.doors.find(door.0).map(door_of_number))
     }
 
     #[inline]
@@ -335,20 +353,36 @@ impl AccessView for AccessIndex {
     }
 }
 
-const fn mode_number(mode: DoorMode) -> u32 {
-    match mode {
+/// What the rules ask of a door, in one number.
+const fn door_number(door: DoorFacts) -> u32 {
+    let mode = match door.mode {
         DoorMode::Normal => 0,
         DoorMode::Unlocked => 1,
         DoorMode::Locked => 2,
         DoorMode::Lockdown => 3,
+        DoorMode::EmergencyOpen => 4,
+    };
+    match door.lockdown_exit {
+        LockdownExit::AsUsual => mode,
+        LockdownExit::ExemptOnly => mode | EXEMPT_ONLY,
     }
 }
 
-const fn mode_of_number(number: u32) -> DoorMode {
-    match number {
-        0 => DoorMode::Normal,
-        1 => DoorMode::Unlocked,
-        2 => DoorMode::Locked,
-        _ => DoorMode::Lockdown,
+const EXEMPT_ONLY: u32 = 8;
+
+const fn door_of_number(number: u32) -> DoorFacts {
+    DoorFacts {
+        mode: match number & !EXEMPT_ONLY {
+            0 => DoorMode::Normal,
+            1 => DoorMode::Unlocked,
+            2 => DoorMode::Locked,
+            4 => DoorMode::EmergencyOpen,
+            _ => DoorMode::Lockdown,
+        },
+        lockdown_exit: if number & EXEMPT_ONLY == 0 {
+            LockdownExit::AsUsual
+        } else {
+            LockdownExit::ExemptOnly
+        },
     }
 }

@@ -4,7 +4,8 @@ use proptest::sample::select;
 use super::AccessIndex;
 use crate::card::{CardBits, CardRead};
 use crate::decide::{
-    Location, Policy, Relay, Request, Shown, SiteMap, UntrustedClock, decide, explain, explain_at,
+    Location, Policy, Relay, Request, Rex, Shown, SiteMap, UntrustedClock, decide, explain,
+    explain_at,
 };
 use crate::event::Direction;
 use crate::fixture::{
@@ -74,7 +75,13 @@ fn any_rules() -> impl Strategy<Value = (Authentication, Option<AreaId>, Option<
 
 fn any_record() -> BoxedStrategy<Record> {
     let ids = 1u32..4;
-    let modes = vec![DoorMode::Normal, DoorMode::Locked, DoorMode::Lockdown];
+    let modes = vec![
+        DoorMode::Normal,
+        DoorMode::Unlocked,
+        DoorMode::Locked,
+        DoorMode::Lockdown,
+        DoorMode::EmergencyOpen,
+    ];
     let doors = (any_door(), select(modes), any_place(), any_rules()).prop_map(
         |(id, mode, place, rules)| {
             let mut record = door(1);
@@ -246,6 +253,7 @@ fn agree(index: &AccessIndex, map: &MapView) -> Result<(), TestCaseError> {
                     direction: Direction::Entry,
                     shown,
                     relay: Relay::Ready,
+                    rex: Rex::Seen,
                 };
                 let mut now = now(at);
                 now.trust = trust;
@@ -322,6 +330,7 @@ fn the_index_agrees_with_the_map_on_a_sample() {
             direction: shown.direction,
             shown: Shown::Card(&shown.card),
             relay: Relay::Ready,
+            rex: Rex::Seen,
         };
         same(&index, &map, &request, now).unwrap();
         granted += u32::from(decide(&index, &request, now, Policy::default()).is_granted());
@@ -393,6 +402,7 @@ fn deciding_by_the_index_allocates_nothing() {
                 direction: shown.direction,
                 shown: Shown::Card(&shown.card),
                 relay: Relay::Ready,
+                rex: Rex::Seen,
             };
             decide(&index, &request, now, Policy::default());
         }

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Area, Authentication, Company, Credential, Door, DoorGroup, DoorWiring, Grant, InputPoint,
-    Interval, Key, NAME_MAX, OCCUPANCY_MAX, OutputPoint, PASSBACK_S_MAX, Place, Problems, Record,
-    UNLOCK_MS_MAX, UNLOCK_MS_MIN, User, Validate,
+    Area, Authentication, Company, Credential, DATED_HOURS_MAX, Door, DoorGroup, DoorWiring,
+    FIRST_IN_KEYS_MAX, Grant, HOLD_OPEN_MS_MAX, InputPoint, Interval, Key, LockdownExit,
+    NAME_MAX, OCCUPANCY_MAX, OutputPoint, PASSBACK_S_MAX, Place, Problems, Record,
+    UNLOCK_MS_MAX, UNLOCK_MS_MIN, UnlockPlan, User, Validate,
 };
 use crate::schedule::{UnknownZone, zone_is_known};
 use crate::time::Wall;
@@ -126,6 +127,25 @@ impl Validate for Door {
             self.held_open_warning_ms,
             0..=self.held_open_ms,
         );
+        within(
+            problems,
+            "hold_open_ms",
+            self.hold_open_ms,
+            0..=HOLD_OPEN_MS_MAX,
+        );
+        if self.lockdown_exit == LockdownExit::ExemptOnly && self.wiring.rex.is_none() {
+            problems.add(
+                "lockdown_exit",
+                "`exempt_only` needs a request-to-exit input: nobody may be kept in",
+            );
+        }
+        for (field, plan) in [("plan", &self.plan), ("pending_plan", &self.pending_plan)] {
+            if let Some(plan) = plan {
+                let mut own = Problems::default();
+                plan.validate(&mut own);
+                problems.add_within(&format!("{field}."), own);
+            }
+        }
         self.wiring.validate(problems);
         self.authentication.validate(problems);
         if self.inside.is_some() && self.inside == self.outside {
@@ -160,6 +180,22 @@ impl Validate for Area {
     }
 }
 
+impl Validate for UnlockPlan {
+    fn validate(&self, problems: &mut Problems) {
+        at_most(problems, "first_in", self.first_in.len(), FIRST_IN_KEYS_MAX);
+        at_most(problems, "dated", self.dated.len(), DATED_HOURS_MAX);
+        for (at, hours) in self.dated.iter().enumerate() {
+            let field = |name| format!("dated[{at}].{name}");
+            text(problems, &field("name"), &hours.name, NAME_MAX);
+            let span = Interval {
+                from: Some(hours.from),
+                until: Some(hours.until),
+            };
+            interval(problems, (&field("from"), &field("until")), &span);
+        }
+    }
+}
+
 impl Validate for DoorWiring {
     fn validate(&self, problems: &mut Problems) {
         let mut seen = BTreeSet::new();
@@ -183,7 +219,11 @@ impl Validate for DoorWiring {
             device(problems, "wiring.relay.board", board);
             within(problems, "wiring.relay.output", *output, 1..=OUTPUT_MAX);
         }
-        for (field, input) in [("contact", &self.contact), ("rex", &self.rex)] {
+        for (field, input) in [
+            ("contact", &self.contact),
+            ("rex", &self.rex),
+            ("fire", &self.fire),
+        ] {
             if let Some(InputPoint { board, input, .. }) = input {
                 device(problems, &format!("wiring.{field}.board"), board);
                 within(
@@ -204,6 +244,20 @@ impl Validate for DoorWiring {
                     rex.input, rex.board
                 ),
             );
+        }
+        let others = [("contact", &self.contact), ("exit button", &self.rex)];
+        for (word, other) in others {
+            if let (Some(fire), Some(other)) = (&self.fire, other)
+                && (&fire.board, fire.input) == (&other.board, other.input)
+            {
+                problems.add(
+                    "wiring.fire",
+                    format!(
+                        "input {} of board `{}` is the {word} already",
+                        fire.input, fire.board
+                    ),
+                );
+            }
         }
     }
 }

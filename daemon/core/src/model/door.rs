@@ -1,12 +1,15 @@
 use serde::{Deserialize, Serialize};
 
-use super::Authentication;
+use super::{Authentication, UnlockPlan};
 use crate::ids::{AreaId, DoorId, PlaceId};
 
 /// The shortest unlock time, in milliseconds.
 pub const UNLOCK_MS_MIN: u32 = 100;
 /// The longest unlock time, in milliseconds.
 pub const UNLOCK_MS_MAX: u32 = 600_000;
+
+/// The longest that holders of a key may hold a door open, in milliseconds: a day.
+pub const HOLD_OPEN_MS_MAX: u32 = 86_400_000;
 
 /// An opening with a lock; belongs to exactly one place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,9 +41,23 @@ pub struct Door {
     /// What the lock does without power: decides the relay's resting state.
     #[serde(default)]
     pub fail_mode: FailMode,
-    /// Normal, or standing above all schedules.
+    /// Normal, or standing above all schedules. The modes of its groups and of its places count
+    /// beside it: the strongest is in force.
     #[serde(default)]
     pub mode: DoorMode,
+    /// Whom its exit readers let out in a lockdown. The exit button lets everyone out, always.
+    #[serde(default)]
+    pub lockdown_exit: LockdownExit,
+    /// The longest that a double badge may hold it open, in milliseconds, at most
+    /// [`HOLD_OPEN_MS_MAX`]; 0 for not at all.
+    #[serde(default = "Door::default_hold_open_ms")]
+    pub hold_open_ms: u32,
+    /// When it stands unlocked by itself. Only an activation changes it.
+    #[serde(default)]
+    pub plan: Option<Box<UnlockPlan>>,
+    /// What takes the place of `plan` once it is activated; a plan without hours ends the old one.
+    #[serde(default)]
+    pub pending_plan: Option<Box<UnlockPlan>>,
     /// What it is connected to.
     #[serde(default)]
     pub wiring: DoorWiring,
@@ -55,6 +72,33 @@ pub struct Door {
     pub outside: Option<AreaId>,
 }
 
+impl Default for Door {
+    /// A door of no place, with the settings that a new one has.
+    fn default() -> Self {
+        Self {
+            id: DoorId(0),
+            name: String::new(),
+            place: PlaceId(0),
+            time_zone: "UTC".to_owned(),
+            unlock_ms: Self::default_unlock_ms(),
+            extended_unlock_ms: Self::default_extended_unlock_ms(),
+            held_open_ms: Self::default_held_open_ms(),
+            held_open_warning_ms: Self::default_held_open_warning_ms(),
+            relock: Relock::default(),
+            fail_mode: FailMode::default(),
+            mode: DoorMode::default(),
+            lockdown_exit: LockdownExit::default(),
+            hold_open_ms: Self::default_hold_open_ms(),
+            plan: None,
+            pending_plan: None,
+            wiring: DoorWiring::default(),
+            authentication: Authentication::default(),
+            inside: None,
+            outside: None,
+        }
+    }
+}
+
 impl Door {
     const fn default_unlock_ms() -> u32 {
         5_000
@@ -67,6 +111,9 @@ impl Door {
     }
     const fn default_held_open_warning_ms() -> u32 {
         10_000
+    }
+    const fn default_hold_open_ms() -> u32 {
+        HOLD_OPEN_MS_MAX
     }
 }
 
@@ -96,8 +143,11 @@ pub enum FailMode {
     Safe,
 }
 
-/// Normal, or standing above all schedules. Survives restart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+/// Normal, or standing above all schedules. Survives restart. Of several, the greatest is in
+/// force: whoever must get out comes before whoever must be kept out.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DoorMode {
@@ -108,8 +158,37 @@ pub enum DoorMode {
     Unlocked,
     /// Locked: entry is refused to everyone; exit goes on, by request-to-exit and at exit readers.
     Locked,
-    /// Locked in an emergency: as [`DoorMode::Locked`], under its own reason.
+    /// Locked in an emergency: only keys that are exempt let anybody in.
     Lockdown,
+    /// Unlocked in an emergency, above everything else.
+    EmergencyOpen,
+}
+
+impl DoorMode {
+    /// Whether a door of this mode stands unlocked.
+    #[must_use]
+    pub const fn stands_unlocked(self) -> bool {
+        matches!(self, Self::Unlocked | Self::EmergencyOpen)
+    }
+
+    /// Whether it keeps people out who would be let in otherwise.
+    #[must_use]
+    pub const fn keeps_out(self) -> bool {
+        matches!(self, Self::Locked | Self::Lockdown)
+    }
+}
+
+/// Whom exit readers let out in a lockdown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum LockdownExit {
+    /// Whoever they let out at any other time.
+    #[default]
+    AsUsual,
+    /// Only holders of exempt keys. Allowed only beside a request-to-exit input, and in force only
+    /// while that input is seen: nobody is kept in.
+    ExemptOnly,
 }
 
 /// What a door is connected to. Names are those of the wiring in `site.toml`.
@@ -132,6 +211,10 @@ pub struct DoorWiring {
     /// The request-to-exit input.
     #[serde(default)]
     pub rex: Option<InputPoint>,
+    /// The fire panel's input that releases it: away from rest is fire. One input may release
+    /// several doors.
+    #[serde(default)]
+    pub fire: Option<InputPoint>,
 }
 
 /// An output of a relay board.

@@ -1,5 +1,6 @@
 use serde::{Deserialize, Serialize};
 
+use super::DoorMode;
 use crate::ids::{DoorGroupId, DoorId, PlaceId};
 
 /// A named set of doors, for keys and for whatever else is done to several doors at once.
@@ -15,6 +16,9 @@ pub struct DoorGroup {
     /// At most 1,000, each once: doors of its place, or shared to it.
     #[serde(default)]
     pub doors: Vec<DoorId>,
+    /// In force at each of its doors that has no stronger one.
+    #[serde(default)]
+    pub mode: DoorMode,
 }
 
 /// A door lent to another place, which may put it in its keys and groups. The owner keeps the

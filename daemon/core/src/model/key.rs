@@ -48,6 +48,12 @@ pub struct KeyFlags {
     /// While it has one door and no group, it is named as the door is.
     #[serde(default)]
     pub name_follows_door: bool,
+    /// It opens also in a lockdown.
+    #[serde(default)]
+    pub lockdown_exempt: bool,
+    /// Holders activate the pending plan of a door by being let in there.
+    #[serde(default)]
+    pub activates_plans: bool,
 }
 
 /// A key put out of force for a while.

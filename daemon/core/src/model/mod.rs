@@ -17,6 +17,7 @@ mod impact;
 mod key;
 mod operation;
 mod place;
+mod plan;
 mod quick;
 mod reach;
 mod record;
@@ -43,8 +44,8 @@ pub use change::{Change, TableDelta};
 pub use company::Company;
 pub use credential::{Credential, CredentialData, CredentialState, Factor};
 pub use door::{
-    Circuit, Door, DoorMode, DoorWiring, FailMode, InputPoint, OutputPoint, Relock, UNLOCK_MS_MAX,
-    UNLOCK_MS_MIN,
+    Circuit, Door, DoorMode, DoorWiring, FailMode, HOLD_OPEN_MS_MAX, InputPoint, LockdownExit,
+    OutputPoint, Relock, UNLOCK_MS_MAX, UNLOCK_MS_MIN,
 };
 pub use draft::{SHARED_PINS_MAX, TableLookup, email_folded};
 pub use group::{DoorGroup, Share};
@@ -53,6 +54,7 @@ pub use impact::Impact;
 pub use key::{Block, Grant, Interval, Key, KeyFlags};
 pub use operation::{Holding, Operation, OperationRefused, RECIPIENTS_MAX, Recipients};
 pub use place::{Language, Place};
+pub use plan::{DATED_HOURS_MAX, DatedHours, DatedState, FIRST_IN_KEYS_MAX, UnlockPlan};
 pub use quick::QuickPick;
 pub use reach::{doors_of_key, key_opens, key_opens_some};
 pub use record::{Kind, Record, RecordRef};

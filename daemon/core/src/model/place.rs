@@ -1,5 +1,6 @@
 use serde::{Deserialize, Serialize};
 
+use super::DoorMode;
 use crate::ids::PlaceId;
 
 /// The site, or a sub-place in it (a tree).
@@ -13,6 +14,9 @@ pub struct Place {
     /// The place it is part of; `None` for the site itself.
     #[serde(default)]
     pub parent: Option<PlaceId>,
+    /// In force at each of its doors, and in the places in it, that has no stronger one.
+    #[serde(default)]
+    pub mode: DoorMode,
     /// What there is to know of it, found by a search; 0 to 2,000 characters, may have lines.
     #[serde(default)]
     pub details: String,

@@ -33,10 +33,12 @@ fn grounds(record: &Record) -> Vec<RecordRef> {
             let scheduled = record.authentication.scheduled.iter();
             let schedules = scheduled.map(|each| RecordRef::Schedule(each.schedule));
             let areas = [record.inside, record.outside].into_iter().flatten();
+            let plans = [&record.plan, &record.pending_plan].into_iter().flatten();
             [place(record.place)]
                 .into_iter()
                 .chain(schedules)
                 .chain(areas.map(RecordRef::Area))
+                .chain(plans.flat_map(|plan| plan.refers_to()))
                 .collect()
         }
         Record::DoorGroup(record) => vec![place(record.place)],
@@ -85,6 +87,8 @@ impl<L: TableLookup> Check<'_, L> {
                     | RecordRef::Company(_)
                     | RecordRef::Area(_)
                     | RecordRef::HolidaySet(_)
+                    // Hours that begin with somebody's coming must not begin without anybody.
+                    | RecordRef::Key(_)
             )
         };
         if !gone.keys().any(stood_on) {

@@ -138,6 +138,7 @@ impl<L: TableLookup> Check<'_, L> {
                     doors_put = true;
                     self.refers(&at, "place", RecordRef::Place(door.place))?;
                     self.door_rules(&at, door)?;
+                    self.plans(&at, door)?;
                 }
                 Record::User(user) => self.user(&at, user)?,
                 Record::Credential(credential) => self.credential(&at, credential)?,
@@ -159,6 +160,15 @@ impl<L: TableLookup> Check<'_, L> {
         }
         self.still_used(&gone)?;
         self.emails_and_cards()
+    }
+
+    fn plans(&mut self, at: &str, door: &Door) -> Result<(), Unreadable> {
+        for (field, plan) in [("plan", &door.plan), ("pending_plan", &door.pending_plan)] {
+            for to in plan.iter().flat_map(|plan| plan.refers_to()) {
+                self.refers(at, field, to)?;
+            }
+        }
+        Ok(())
     }
 
     fn refers(&mut self, at: &str, field: &str, to: RecordRef) -> Result<(), Unreadable> {

@@ -179,9 +179,24 @@ impl AccessView for MapView {
     type Schedule = ScheduleId;
 
     fn door(&self, door: DoorId) -> Result<Option<DoorFacts>, Unreadable> {
-        Ok(self
-            .door_record(door)
-            .map(|door| DoorFacts { mode: door.mode }))
+        let Some(record) = self.door_record(door) else {
+            return Ok(None);
+        };
+        let mut facts = DoorFacts::of(record);
+        for other in self.records() {
+            if let Record::DoorGroup(group) = other
+                && group.place == record.place
+                && group.doors.contains(&door)
+            {
+                facts.mode = facts.mode.max(group.mode);
+            }
+        }
+        let mut above = self.place_record(record.place);
+        while let Some(place) = above {
+            facts.mode = facts.mode.max(place.mode);
+            above = place.parent.and_then(|parent| self.place_record(parent));
+        }
+        Ok(Some(facts))
     }
 
     fn credentials(
@@ -240,6 +255,7 @@ impl AccessView for MapView {
             },
             window: key.window,
             schedule: key.schedule,
+            powers: key.flags.into(),
         }))
     }
 

@@ -13,8 +13,8 @@ pub use map::MapView;
 use crate::card::{CardBits, CardNumber};
 use crate::ids::{AreaId, CredentialId, DoorId, KeyId, ScheduleId, UserId};
 use crate::model::{
-    Area, AuthMethod, CredentialData, CredentialState, DoorMode, Factor, Interlock, Interval,
-    Passback, TwoPerson, UserState,
+    Area, AuthMethod, CredentialData, CredentialState, Door, DoorMode, Factor, Interlock, Interval,
+    KeyFlags, LockdownExit, Passback, TwoPerson, UserState,
 };
 use crate::pin::PinPrint;
 use crate::schedule::Reading;
@@ -122,8 +122,21 @@ impl CredentialData {
 /// What the rules ask of a door.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DoorFacts {
-    /// Its mode.
+    /// The mode that is in force there.
     pub mode: DoorMode,
+    /// Whom its exit readers let out in a lockdown.
+    pub lockdown_exit: LockdownExit,
+}
+
+impl DoorFacts {
+    /// Those of a door whose own mode alone counts.
+    #[must_use]
+    pub const fn of(door: &Door) -> Self {
+        Self {
+            mode: door.mode,
+            lockdown_exit: door.lockdown_exit,
+        }
+    }
 }
 
 /// The areas that a door lies between. One that is not in the table has no rules.
@@ -206,6 +219,29 @@ pub struct KeyFacts<S> {
     pub window: Option<Interval>,
     /// When it opens; `None` for always.
     pub schedule: Option<S>,
+    /// What it allows at a door beyond opening it.
+    pub powers: KeyPowers,
+}
+
+/// What a key allows at a door beyond opening it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct KeyPowers {
+    /// Holders may hold the door open by a double badge.
+    pub may_hold_open: bool,
+    /// It opens also in a lockdown.
+    pub lockdown_exempt: bool,
+    /// Holders activate the door's pending plan by being let in.
+    pub activates_plans: bool,
+}
+
+impl From<KeyFlags> for KeyPowers {
+    fn from(flags: KeyFlags) -> Self {
+        Self {
+            may_hold_open: flags.may_hold_open,
+            lockdown_exempt: flags.lockdown_exempt,
+            activates_plans: flags.activates_plans,
+        }
+    }
 }
 
 /// Whether a key is blocked.

@@ -7,6 +7,7 @@ mod grants;
 mod live;
 mod operations;
 mod records;
+mod standing;
 mod status;
 mod structure;
 mod why;
@@ -33,6 +34,11 @@ pub(super) fn router() -> (Router<Desk>, Bytes) {
         .routes(routes!(changes::apply))
         .routes(routes!(doors::unlock))
         .routes(routes!(doors::users))
+        .routes(routes!(standing::door_mode))
+        .routes(routes!(standing::group_mode))
+        .routes(routes!(standing::place_mode))
+        .routes(routes!(standing::relock))
+        .routes(routes!(standing::activate_plan))
         .routes(routes!(grants::user_keys, operations::revoke_all_of))
         .routes(routes!(grants::give, grants::take))
         .routes(routes!(operations::revoke_interval))

@@ -1,6 +1,6 @@
 use axum::extract::State;
 use doorward_api::{WhyRequest, WhySubject};
-use doorward_core::decide::{Explanation, Relay, Request, Shown, explain};
+use doorward_core::decide::{Explanation, Relay, Request, Rex, Shown, explain};
 use doorward_core::event::Direction;
 use doorward_core::model::Door;
 use doorward_core::time::{ClockTrust, Now};
@@ -44,6 +44,10 @@ pub(super) async fn why(
         let wired = view
             .find::<Door>(asked.door)?
             .is_some_and(|door| door.wiring.relay.is_some());
+        let rex = match view.find::<Door>(asked.door)? {
+            Some(door) if door.wiring.rex.is_some() => Rex::Seen,
+            _ => Rex::Unseen,
+        };
         let can_be_driven = status.map_or(wired, |status| status.relay_online);
         let card = match subject {
             WhySubject::Card(bits) => Some(read_card(bits)),
@@ -64,6 +68,7 @@ pub(super) async fn why(
             } else {
                 Relay::Unavailable
             },
+            rex,
         };
         let explanation = explain(view, &request, now, policy);
         Ok(Reply::at(explanation, revision))

@@ -142,6 +142,7 @@ fn door(id: u32) -> Record {
         inside: None,
         outside: None,
         wiring: DoorWiring::default(),
+        ..Door::default()
     })
 }
 

@@ -35,6 +35,7 @@ fn samples() -> Vec<Record> {
             circuit: doorward_core::model::Circuit::NormallyOpen,
         }),
         rex: None,
+        fire: None,
     };
     let Record::Credential(mut raw) = credential(5, 3, 0) else {
         unreachable!()

@@ -100,8 +100,10 @@ pub enum DoorModeArg {
     Unlocked,
     /// Nobody comes in; the exit button goes on.
     Locked,
-    /// The same in an emergency.
+    /// In an emergency: only keys that are exempt let anybody in.
     Lockdown,
+    /// In an emergency: unlocked, above everything else.
+    EmergencyOpen,
 }
 
 impl From<DoorModeArg> for DoorMode {
@@ -111,6 +113,7 @@ impl From<DoorModeArg> for DoorMode {
             DoorModeArg::Unlocked => Self::Unlocked,
             DoorModeArg::Locked => Self::Locked,
             DoorModeArg::Lockdown => Self::Lockdown,
+            DoorModeArg::EmergencyOpen => Self::EmergencyOpen,
         }
     }
 }

@@ -173,19 +173,28 @@ pub(super) const fn sign(theme: &Theme, kind: EventKind) -> (&'static str, Tone)
     match kind {
         EventKind::Granted => (symbols.yes, Tone::Good),
         EventKind::Denied => (symbols.no, Tone::Warn),
-        EventKind::UnlockedByOperator => (symbols.operator, Tone::Good),
+        EventKind::UnlockedByOperator | EventKind::RelockedByOperator => {
+            (symbols.operator, Tone::Good)
+        }
         EventKind::ExitRequested => (symbols.exit, Tone::Plain),
         EventKind::ForcedOpen
         | EventKind::HeldOpen
         | EventKind::AlarmRaised
+        | EventKind::FireReleased
         | EventKind::ReaderOffline
         | EventKind::BoardOffline => (symbols.alarm, Tone::Bad),
+        EventKind::ModeChanged => (symbols.operator, Tone::Warn),
+        EventKind::PlanBegan | EventKind::HoldBegan => (symbols.other, Tone::Plain),
         EventKind::Entered
         | EventKind::NotEntered
         | EventKind::Closed
         | EventKind::ReaderOnline
         | EventKind::BoardOnline
         | EventKind::AlarmCleared
+        | EventKind::PlanEnded
+        | EventKind::PlanActivated
+        | EventKind::HoldEnded
+        | EventKind::FireEnded
         | EventKind::Started
         | EventKind::Stopped => (symbols.other, Tone::Dim),
     }

@@ -97,7 +97,7 @@ impl DoorMachine {
             command,
             ..
         } = pending;
-        let result = if self.keeps_out() && !cause.is_exit() {
+        let result = if self.is_forbidden(&cause) && !cause.is_exit() {
             Err(CommandError::DoorLocked)
         } else if self.relay() == Relay::Unavailable {
             Err(CommandError::RelayUnavailable)
@@ -110,7 +110,7 @@ impl DoorMachine {
         };
         match result {
             Ok(()) => {
-                self.unlock_for(fx, unlock_ms, cause);
+                self.unlock_for(fx, unlock_ms, cause.clone());
                 for &(reader, _) in &self.wiring.readers {
                     if Some(reader) == shown_at {
                         fx.feedback(reader, Feedback::Granted);
@@ -118,11 +118,14 @@ impl DoorMachine {
                         fx.feedback(reader, Feedback::Unlocked);
                     }
                 }
+                if let Cause::Grant(passage) = &cause {
+                    self.go_beyond(fx, passage);
+                }
             }
             Err(error) => {
                 let mut event = self.event(fx, EventKind::Denied);
                 cause.sign(&mut event);
-                event.reason = Some(match (error, self.door.mode) {
+                event.reason = Some(match (error, self.mode()) {
                     (CommandError::RelayUnavailable, _) => Reason::RelayUnavailable,
                     (_, DoorMode::Lockdown) => Reason::DoorLockdown,
                     _ => Reason::DoorLocked,
@@ -231,9 +234,11 @@ impl DoorMachine {
 
     /// After a change of mode, fail mode or relay: ends what the mode forbids, drives the relay.
     pub(super) fn mode_changed(&mut self, fx: &mut Effects) {
-        if self.keeps_out()
-            && let Some(unlock) = &mut self.unlock
-        {
+        let forbidden = self
+            .unlock
+            .as_ref()
+            .is_some_and(|unlock| self.is_forbidden(&unlock.cause));
+        if forbidden && let Some(unlock) = &mut self.unlock {
             match unlock.exit_until.filter(|&until| until > fx.now.mono) {
                 Some(until) if unlock.relock_at.is_some() => {
                     unlock.relock_at = Some(until);

@@ -2,6 +2,7 @@
 
 mod lock;
 mod opening;
+mod standing;
 
 use super::effects::Effects;
 use super::io::{DoorStatus, Feedback, LockState, Output};
@@ -10,12 +11,14 @@ use crate::alarm::{AlarmKind, AlarmSubject};
 use crate::decide::Relay;
 use crate::event::{Direction, Event, EventKind};
 use crate::ids::{Actor, BoardIx, CredentialId, DeviceName, DoorId, KeyId, ReaderIx, UserId};
-use crate::model::{Door, DoorMode, FailMode};
+use crate::model::{Door, FailMode};
 use crate::time::Mono;
 
 pub(super) use lock::Pending;
 use lock::Unlock;
 use opening::Contact;
+pub(super) use standing::Beyond;
+use standing::Standing;
 
 /// A door's live state.
 #[derive(Debug)]
@@ -26,6 +29,11 @@ pub(super) struct DoorMachine {
     contact: Contact,
     /// The exit button is pressed, or the exit sensor sees somebody.
     rex: bool,
+    /// The board of the exit input tells it.
+    rex_told: bool,
+    standing: Standing,
+    /// The last grant, for a double badge.
+    pub(super) last_grant: Option<LastGrant>,
     unlock: Option<Unlock>,
     pending: Vec<Pending>,
     forced: bool,
@@ -47,6 +55,14 @@ pub(super) enum Cause {
     Exit,
 }
 
+/// A grant that a second one may follow.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LastGrant {
+    pub(super) credential: CredentialId,
+    pub(super) at: ReaderIx,
+    pub(super) when: Mono,
+}
+
 /// Who was granted passage, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Passage {
@@ -56,19 +72,24 @@ pub(super) struct Passage {
     pub(super) at: ReaderIx,
     pub(super) reader: DeviceName,
     pub(super) direction: Direction,
+    pub(super) beyond: Beyond,
+}
+
+impl Passage {
+    fn sign(&self, event: &mut Event) {
+        event.credential = self.credential;
+        event.user = self.user;
+        event.key = self.key;
+        event.reader = Some(self.reader.clone());
+        event.direction = Some(self.direction);
+    }
 }
 
 impl Cause {
     /// Tells an event whom it is about.
     fn sign(&self, event: &mut Event) {
         match self {
-            Self::Grant(passage) => {
-                event.credential = passage.credential;
-                event.user = passage.user;
-                event.key = passage.key;
-                event.reader = Some(passage.reader.clone());
-                event.direction = Some(passage.direction);
-            }
+            Self::Grant(passage) => passage.sign(event),
             Self::Operator(actor) => event.actor = Some(actor.clone()),
             Self::Exit => {}
         }
@@ -91,6 +112,9 @@ impl DoorMachine {
             relay_online: false,
             contact: Contact::Unknown,
             rex: false,
+            rex_told: false,
+            standing: Standing::default(),
+            last_grant: None,
             unlock: None,
             pending: Vec::with_capacity(super::config::PENDING_PER_DOOR_MAX),
             forced: false,
@@ -131,7 +155,7 @@ impl DoorMachine {
         wiring: Wiring,
         relay_online: bool,
     ) {
-        let before = (self.door.mode, self.door.fail_mode, self.wiring.relay);
+        let before = (self.door.fail_mode, self.wiring.relay);
         if self.wiring.relay != wiring.relay {
             self.release(fx);
         }
@@ -140,6 +164,7 @@ impl DoorMachine {
         }
         if self.wiring.rex != wiring.rex {
             self.rex = false;
+            self.rex_told = false;
         }
         let readers_changed = self.wiring.readers != wiring.readers;
         for &(reader, _) in &self.wiring.readers {
@@ -147,19 +172,24 @@ impl DoorMachine {
                 fx.feedback(reader, Feedback::OutOfOrder);
             }
         }
-        let timing = |door: &Door| (door.held_open_ms, door.held_open_warning_ms, door.mode);
+        let timing = |door: &Door| (door.held_open_ms, door.held_open_warning_ms);
         let timing_changed = timing(&self.door) != timing(&door);
+        let plan_replaced = self.door.plan != door.plan;
         self.door = door;
         self.wiring = wiring;
         self.relay_online = relay_online;
-        if before != (self.door.mode, self.door.fail_mode, self.wiring.relay) {
-            self.mode_changed(fx);
+        self.fire_unwired(fx);
+        if before != (self.door.fail_mode, self.wiring.relay) {
+            self.drive(fx);
         }
         if timing_changed {
             self.watch_opening_again(fx);
         }
-        if readers_changed || before.0 != self.door.mode {
+        if readers_changed {
             self.show_steady(fx);
+        }
+        if plan_replaced {
+            self.plan_replaced(fx);
         }
     }
 
@@ -198,12 +228,16 @@ impl DoorMachine {
         }
         if self.wiring.rex.is_some_and(|at| at.board == board) {
             self.rex = false;
+            self.rex_told = false;
         }
     }
 
     /// Whether it needs the inputs of a board.
     pub(super) fn needs_inputs_of(&self, board: BoardIx) -> bool {
-        let mut inputs = [self.wiring.contact, self.wiring.rex].into_iter().flatten();
+        let wiring = &self.wiring;
+        let mut inputs = [wiring.contact, wiring.rex, wiring.fire]
+            .into_iter()
+            .flatten();
         inputs.any(|at| at.board == board)
     }
 
@@ -211,6 +245,7 @@ impl DoorMachine {
     /// somebody on their way out is not forced.
     pub(super) fn inputs(&mut self, fx: &mut Effects, board: BoardIx, levels: u64) {
         if let Some(rex) = self.wiring.rex.filter(|at| at.board == board) {
+            self.rex_told = true;
             self.rex_level(fx, rex.is_active(levels));
         }
         if let Some(contact) = self.wiring.contact.filter(|at| at.board == board) {
@@ -265,13 +300,17 @@ impl DoorMachine {
         let readers = &self.wiring.readers;
         let status = DoorStatus {
             door: self.id(),
-            mode: self.door.mode,
+            mode: self.mode(),
             lock,
             open: self.contact.is_open(),
             forced_open: self.forced,
             held_open: self.held,
             relay_online: self.relay_online,
             readers_online: readers.iter().all(|&(reader, _)| fx.is_online(reader)),
+            stands: self.stands(),
+            held_until: self.held_until(),
+            plan: self.plan_hours(),
+            plan_pending: self.door.pending_plan.is_some(),
         };
         if self.told.as_ref() != Some(&status) {
             fx.push(Output::Door(status.clone()));
@@ -282,14 +321,6 @@ impl DoorMachine {
     /// The state as last told.
     pub(super) const fn status(&self) -> Option<&DoorStatus> {
         self.told.as_ref()
-    }
-
-    const fn stands_unlocked(&self) -> bool {
-        matches!(self.door.mode, DoorMode::Unlocked)
-    }
-
-    pub(super) const fn keeps_out(&self) -> bool {
-        matches!(self.door.mode, DoorMode::Locked | DoorMode::Lockdown)
     }
 
     const fn is_fail_safe(&self) -> bool {

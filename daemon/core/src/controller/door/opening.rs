@@ -77,6 +77,9 @@ impl DoorMachine {
                 let mut event = self.event(fx, EventKind::Entered);
                 cause.sign(&mut event);
                 fx.record(event);
+                if let Cause::Grant(passage) = &cause {
+                    self.came_in(fx, passage);
+                }
             }
         }
         self.contact = Contact::Open(self.opening(fx));

@@ -124,6 +124,7 @@ fn a_board_restarted_is_driven_again() {
         "0 running
          1000 mode 1 unlocked
          > relay 1 on
+         > record ModeChanged door 1 Unlocked
          > 1-in shows Unlocked
          > 1-out shows Unlocked
          2000 board online

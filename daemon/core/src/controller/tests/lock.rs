@@ -179,6 +179,7 @@ fn exit_works_in_every_mode() {
         "0 running
          1000 mode 1 lockdown
          > relay 1 off
+         > record ModeChanged door 1 Lockdown
          > 1-in shows Locked
          > 1-out shows Locked
          2000 rex 1
@@ -195,6 +196,7 @@ fn exit_works_in_every_mode() {
          > 1-out shows Locked
          10000 mode 1 locked
          > relay 1 off
+         > record ModeChanged door 1 Locked
          > 1-in shows Locked
          > 1-out shows Locked
          11000 rex 1
@@ -207,6 +209,7 @@ fn exit_works_in_every_mode() {
          > 16000 1-out shows Locked
          20000 mode 1 unlocked
          > relay 1 on
+         > record ModeChanged door 1 Unlocked
          > 1-in shows Unlocked
          > 1-out shows Unlocked
          21000 rex 1
@@ -230,11 +233,12 @@ fn lockdown_ends_an_entry_under_way_and_refuses_the_next() {
          > 1-out shows Unlocked
          2000 mode 1 lockdown
          > relay 1 off
+         > record ModeChanged door 1 Lockdown
          > 1-in shows Locked
          > 1-out shows Locked
          3000 card 1-in 100
          > 1-in shows Denied
-         > record Denied door_lockdown door 1 at 1-in Entry user 1 credential 1
+         > record Denied door_lockdown door 1 at 1-in Entry user 1 credential 1 key 1
          4000 card 1-out 100
          > record Granted granted door 1 at 1-out Exit user 1 credential 1 key 1
          > relay 1 pulse 5000
@@ -253,6 +257,7 @@ fn a_door_that_stands_unlocked_is_not_pulsed() {
         "0 running
          1000 mode 1 unlocked
          > relay 1 on
+         > record ModeChanged door 1 Unlocked
          > 1-in shows Unlocked
          > 1-out shows Unlocked
          2000 card 1-in 100
@@ -266,6 +271,7 @@ fn a_door_that_stands_unlocked_is_not_pulsed() {
          > record Closed door 1
          61000 mode 1 normal
          > relay 1 off
+         > record ModeChanged door 1 Normal
          > 1-in shows Locked
          > 1-out shows Locked",
     );
@@ -307,18 +313,20 @@ fn a_fail_safe_lock_is_held_by_power() {
          > 1-in shows Locked
          9000 mode 1 unlocked
          > relay 1 off
+         > record ModeChanged door 1 Unlocked
          > 1-in shows Unlocked
          10000 mode 1 normal
          > relay 1 on
+         > record ModeChanged door 1 Normal
          > 1-in shows Locked
-         > 10000 alarm ReaderOffline Present
-         > 10000 record AlarmRaised ReaderOffline at 1-out
-         > 10000 alarm ReaderOffline Present
-         > 10000 record AlarmRaised ReaderOffline at 2-in
-         > 10000 alarm ReaderOffline Present
-         > 10000 record AlarmRaised ReaderOffline at 2-out
-         > 10000 alarm ReaderOffline Present
-         > 10000 record AlarmRaised ReaderOffline at desk
+         > alarm ReaderOffline Present
+         > record AlarmRaised ReaderOffline at 1-out
+         > alarm ReaderOffline Present
+         > record AlarmRaised ReaderOffline at 2-in
+         > alarm ReaderOffline Present
+         > record AlarmRaised ReaderOffline at 2-out
+         > alarm ReaderOffline Present
+         > record AlarmRaised ReaderOffline at desk
          11000 stop
          > relay 1 off
          > relay 2 off
@@ -347,6 +355,7 @@ fn an_operator_unlocks_once() {
          > command 2 Err(DoorUnknown)
          5000 mode 1 locked
          > relay 1 off
+         > record ModeChanged door 1 Locked
          > 1-in shows Locked
          > 1-out shows Locked
          6000 unlock 1
@@ -436,6 +445,7 @@ fn the_live_state_is_told_when_it_changes() {
          > door 1 Normal locked closed
          1400 mode 1 lockdown
          > relay 1 off
+         > record ModeChanged door 1 Lockdown
          > 1-in shows Locked
          > 1-out shows Locked
          > door 1 Lockdown locked closed
@@ -461,6 +471,7 @@ fn a_door_removed_is_left_in_its_safe_state() {
         "0 running
          1000 mode 1 unlocked
          > relay 1 on
+         > record ModeChanged door 1 Unlocked
          > 1-in shows Unlocked
          > 1-out shows Unlocked
          2000 remove 1

@@ -287,11 +287,13 @@ fn leaving_the_unlocked_mode_with_the_door_open_starts_the_clock() {
         "0 running
          1000 mode 1 unlocked
          > relay 1 on
+         > record ModeChanged door 1 Unlocked
          > 1-in shows Unlocked
          > 1-out shows Unlocked
          2000 open 1
          100000 mode 1 normal
          > relay 1 off
+         > record ModeChanged door 1 Normal
          > 1-in shows Locked
          > 1-out shows Locked
          > 120000 1-in shows HeldOpenWarning
@@ -301,6 +303,7 @@ fn leaving_the_unlocked_mode_with_the_door_open_starts_the_clock() {
          > 130000 record AlarmRaised HeldOpen door 1
          140000 mode 1 unlocked
          > relay 1 on
+         > record ModeChanged door 1 Unlocked
          > alarm HeldOpen Gone
          > record AlarmCleared HeldOpen door 1
          > 1-in shows Unlocked

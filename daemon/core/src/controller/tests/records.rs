@@ -176,16 +176,20 @@ fn what_changes_while_a_record_is_awaited_counts() {
          > record Granted granted door 1 at 1-in Entry user 1 credential 1 key 1
          1005 mode 1 lockdown
          > relay 1 off
+         > record ModeChanged door 1 Lockdown
          > 1-in shows Locked
          > 1-out shows Locked
          1010 ack
          > record Denied door_lockdown door 1 at 1-in Entry user 1 credential 1 key 1
          > 1-in shows Denied
          1011 ack
+         1012 ack
          2000 mode 1 normal
          > relay 1 off
+         > record ModeChanged door 1 Normal
          > 1-in shows Locked
          > 1-out shows Locked
+         2001 ack
          3000 unlock 1
          > record UnlockedByOperator door 1 by uid 1000
          3005 board offline

@@ -427,7 +427,7 @@ impl Day {
                     seen.told = Some(status);
                 }
             }
-            Output::Feedback { .. } => {}
+            Output::Feedback { .. } | Output::Keep { .. } | Output::ActivatePlan { .. } => {}
         }
     }
 

@@ -192,6 +192,7 @@ impl Site {
             "unlocked" => DoorMode::Unlocked,
             "locked" => DoorMode::Locked,
             "lockdown" => DoorMode::Lockdown,
+            "emergency-open" => DoorMode::EmergencyOpen,
             _ => panic!("no mode is called `{mode}`"),
         };
         self.change_door(nth, |door| door.mode = mode);
@@ -319,6 +320,10 @@ fn line(output: &Output) -> String {
             )
         }
         Output::CommandDone { id, result } => format!("command {} {result:?}", id.0),
+        Output::Keep { door, state } => {
+            format!("keep door {door} {}", serde_json::to_string(state).unwrap())
+        }
+        Output::ActivatePlan { door, user, .. } => format!("activate door {door} {user:?}"),
     }
 }
 
@@ -342,6 +347,7 @@ fn event_line(event: &Event) -> String {
         "card of ",
         event.card.map(|card| format!("{} bits", card.len())),
     );
+    add("", event.mode.map(|mode| format!("{mode:?}")));
     add("by ", event.actor.as_ref().map(ToString::to_string));
     assert_eq!(event.revision, 7);
     line

@@ -157,6 +157,7 @@ fn a_lockdown_lets_out_who_was_on_the_way_and_nobody_longer() {
          > 1-out shows Granted
          3000 mode 1 lockdown
          > relay 1 pulse 4000
+         > record ModeChanged door 1 Lockdown
          > 1-in shows Unlocked
          > 1-out shows Unlocked
          > 7000 1-in shows Locked
