@@ -10,15 +10,15 @@ use crate::decide::{
 use crate::event::Direction;
 use crate::fixture::{
     area, bits, card, credential, door, grant, holidays, interval, key, now, number, office_hours,
-    pin, pin_credential, small_site, user,
+    pin, pin_credential, place, small_site, user,
 };
 use crate::ids::{
     AreaId, CredentialId, DoorGroupId, DoorId, HolidaySetId, KeyId, PlaceId, ScheduleId, UserId,
 };
 use crate::model::{
     AuthMethod, Authentication, Block, Change, CredentialData, CredentialState, DoorGroup,
-    DoorMode, Grant, HolidayRule, Interval, Passback, Record, RecordRef, ScheduledMethod, Share,
-    TableDelta, UserState,
+    DoorMode, Grant, HolidayRule, Interval, Passback, Place, Record, RecordRef, ScheduledMethod,
+    Share, TableDelta, UserState,
 };
 use crate::sample::Sample;
 use crate::time::{ClockTrust, Mono, Now};
@@ -96,11 +96,21 @@ fn any_record() -> BoxedStrategy<Record> {
             place,
         })
     });
-    let groups = (1u32..4, proptest::collection::vec(any_door(), 0..3)).prop_map(|(id, doors)| {
-        Record::DoorGroup(DoorGroup {
-            id: DoorGroupId(id),
-            doors: doors.into_iter().map(DoorId).collect(),
-            ..DoorGroup::default()
+    let of_many = || {
+        select(vec![
+            DoorMode::Normal,
+            DoorMode::Normal,
+            DoorMode::Normal,
+            DoorMode::Lockdown,
+            DoorMode::EmergencyOpen,
+        ])
+    };
+    let places = (1u32..3, of_many()).prop_map(|(id, mode)| {
+        Record::Place(Place {
+            id: PlaceId(id),
+            parent: (id == 2).then_some(PlaceId(1)),
+            mode,
+            ..place()
         })
     });
     let areas = (1u32..3, 0u32..2, 0u32..2).prop_map(|(id, hard, most)| {
@@ -111,6 +121,17 @@ fn any_record() -> BoxedStrategy<Record> {
         record.occupancy_max = (most > 0).then_some(most);
         Record::Area(record)
     });
+    let doors_in = proptest::collection::vec(any_door(), 0..3);
+    let groups =
+        (1u32..4, doors_in, any_place(), of_many()).prop_map(|(id, doors, place, mode)| {
+            Record::DoorGroup(DoorGroup {
+                id: DoorGroupId(id),
+                doors: doors.into_iter().map(DoorId).collect(),
+                place,
+                mode,
+                ..DoorGroup::default()
+            })
+        });
     let states = vec![UserState::Active, UserState::Active, UserState::Suspended];
     let users = (ids.clone(), select(states), any::<bool>()).prop_map(|(id, state, extended)| {
         let mut record = user(id);
@@ -212,6 +233,7 @@ fn any_record() -> BoxedStrategy<Record> {
         2 => groups,
         1 => areas,
         1 => holiday_sets,
+        1 => places,
     ]
     .boxed()
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use super::{
     Area, Authentication, Company, Credential, DATED_HOURS_MAX, Door, DoorGroup, DoorWiring,
-    FIRST_IN_KEYS_MAX, Grant, HOLD_OPEN_MS_MAX, InputPoint, Interval, Key, LockdownExit,
-    NAME_MAX, OCCUPANCY_MAX, OutputPoint, PASSBACK_S_MAX, Place, Problems, Record,
-    UNLOCK_MS_MAX, UNLOCK_MS_MIN, UnlockPlan, User, Validate,
+    FIRST_IN_KEYS_MAX, Grant, HOLD_OPEN_MS_MAX, InputPoint, Interval, Key, LockdownExit, NAME_MAX,
+    OCCUPANCY_MAX, OutputPoint, PASSBACK_S_MAX, Place, Problems, Record, UNLOCK_MS_MAX,
+    UNLOCK_MS_MIN, UnlockPlan, User, Validate,
 };
 use crate::schedule::{UnknownZone, zone_is_known};
 use crate::time::Wall;

@@ -26,6 +26,7 @@ fn group(id: u32, doors: &[u32]) -> DoorGroup {
         name: format!("Group {id}"),
         place: PlaceId(1),
         doors: doors.iter().copied().map(DoorId).collect(),
+        ..DoorGroup::default()
     }
 }
 

@@ -150,12 +150,31 @@ fn record() -> impl Strategy<Value = Record> {
             }],
         })
     });
-    let groups = (id(), proptest::collection::btree_set(id(), 0..3)).prop_map(|(id, doors)| {
+    let modes = || {
+        prop_oneof![
+            4 => Just(DoorMode::Normal),
+            1 => Just(DoorMode::Locked),
+            1 => Just(DoorMode::Lockdown),
+            1 => Just(DoorMode::EmergencyOpen),
+        ]
+    };
+    let places = (id(), modes()).prop_map(|(id, mode)| {
+        Record::Place(Place {
+            id: PlaceId(id.min(2)),
+            name: format!("Place {id}"),
+            parent: (id >= 2).then_some(PlaceId(1)),
+            mode,
+            ..Place::default()
+        })
+    });
+    let doors_in = proptest::collection::btree_set(id(), 0..3);
+    let groups = (id(), doors_in, modes()).prop_map(|(id, doors, mode)| {
         Record::DoorGroup(DoorGroup {
             id: id.into(),
             name: format!("Group {id}"),
             place: PlaceId(1),
             doors: doors.into_iter().map(DoorId).collect(),
+            mode,
         })
     });
     let shares = id().prop_map(|door| {
@@ -164,9 +183,10 @@ fn record() -> impl Strategy<Value = Record> {
             place: PlaceId(2),
         })
     });
-    let moved = (id(), 1..3u32).prop_map(|(id, place)| match door(id) {
+    let moved = (id(), 1..3u32, modes()).prop_map(|(id, place, mode)| match door(id) {
         Record::Door(door) => Record::Door(Door {
             place: PlaceId(place),
+            mode,
             ..door
         }),
         other => other,
@@ -191,6 +211,7 @@ fn record() -> impl Strategy<Value = Record> {
         areas,
         ruled,
         users,
+        places,
         groups,
         shares,
         moved,
@@ -261,6 +282,7 @@ fn whole_table() -> Vec<Change> {
                 name: format!("Group {id}"),
                 place: PlaceId(1),
                 doors: vec![DoorId(id)],
+                ..DoorGroup::default()
             }),
             Record::Company(Company {
                 id: CompanyId(id),

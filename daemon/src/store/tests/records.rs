@@ -114,12 +114,14 @@ fn samples() -> Vec<Record> {
             users_max: Some(20),
             language: Some(Language::Czech),
             log_retention_days: Some(30),
+            ..Place::default()
         }),
         Record::DoorGroup(DoorGroup {
             id: 11.into(),
             name: "Outer doors".to_owned(),
             place: PlaceId(1),
             doors: vec![DoorId(2)],
+            ..DoorGroup::default()
         }),
         Record::Share(Share {
             door: DoorId(2),
