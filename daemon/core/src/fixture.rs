@@ -3,10 +3,10 @@
 use crate::card::{CardBits, CardNumber, CardRead};
 use crate::ids::{AreaId, CredentialId, DoorId, HolidaySetId, KeyId, PlaceId, ScheduleId, UserId};
 use crate::model::{
-    Area, Authentication, Circuit, Credential, CredentialData, CredentialState, Door, DoorMode,
-    DoorWiring, FailMode, Grant, Holiday, HolidayDate, HolidaySet, InputPoint, Interlock, Interval,
-    Key, KeyFlags, Observed, OutputPoint, Passback, Place, Record, Relock, Schedule, TwoPerson,
-    User, UserState, Weekday, WeeklyInterval,
+    Area, Circuit, Credential, CredentialData, CredentialState, Door, DoorMode, DoorWiring,
+    FailMode, Grant, Holiday, HolidayDate, HolidaySet, InputPoint, Interlock, Interval, Key,
+    KeyFlags, Observed, OutputPoint, Passback, Place, Record, Relock, Schedule, TwoPerson, User,
+    UserState, Weekday, WeeklyInterval,
 };
 use crate::pin::{PinKey, PinPrint};
 use crate::time::{ClockTrust, Mono, Now, Wall};

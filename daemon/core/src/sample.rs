@@ -7,9 +7,9 @@ use crate::card::{CardBits, CardNumber, CardRead};
 use crate::event::Direction;
 use crate::ids::{CredentialId, DoorId, KeyId, PlaceId, ScheduleId, UserId};
 use crate::model::{
-    Authentication, Block, Credential, CredentialData, CredentialState, Door, DoorMode, DoorWiring,
-    FailMode, Grant, Interval, Key, KeyFlags, Place, Record, Relock, Schedule, User, UserState,
-    Weekday, WeeklyInterval,
+    Block, Credential, CredentialData, CredentialState, Door, DoorMode, DoorWiring, FailMode,
+    Grant, Interval, Key, KeyFlags, Place, Record, Relock, Schedule, User, UserState, Weekday,
+    WeeklyInterval,
 };
 use crate::time::Wall;
 

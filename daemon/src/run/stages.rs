@@ -190,7 +190,12 @@ fn build_index(
 /// The records that doors hang on besides their own.
 fn doors_hang_on(table: &TableView) -> Result<Vec<Record>, StoreError> {
     let mut records = Vec::new();
-    for kind in [Kind::Place, Kind::DoorGroup, Kind::Schedule] {
+    for kind in [
+        Kind::Place,
+        Kind::DoorGroup,
+        Kind::HolidaySet,
+        Kind::Schedule,
+    ] {
         records.extend(table.records(kind, None, usize::MAX)?);
     }
     Ok(records)

@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::config::HOURS_AHEAD_MS;
-use crate::ids::ScheduleId;
-use crate::model::{DatedState, Schedule, UnlockPlan};
-use crate::schedule::{CompiledSchedule, Zones};
+use crate::ids::{HolidaySetId, ScheduleId};
+use crate::model::{DatedState, HolidaySet, Schedule, UnlockPlan};
+use crate::schedule::{Calendars, CompiledSchedule};
 use crate::time::Wall;
-
-const MINUTE_MS: i64 = 60_000;
 
 /// The most changes walked through between two moments; hours that change more often in between
 /// are taken for interrupted.
@@ -17,7 +15,7 @@ const CHANGES_WALKED_MAX: usize = 10_000;
 /// The schedules of the site, for plans.
 #[derive(Debug, Default)]
 pub(super) struct Calendar {
-    zones: Zones,
+    calendars: Calendars,
     schedules: BTreeMap<ScheduleId, CompiledSchedule>,
 }
 
@@ -32,7 +30,7 @@ pub(super) struct Reading {
 impl Calendar {
     /// Takes in a schedule. One of an unknown zone has no hours.
     pub(super) fn put(&mut self, schedule: &Schedule) {
-        match CompiledSchedule::compile(schedule, &mut self.zones) {
+        match CompiledSchedule::compile(schedule, &mut self.calendars) {
             Ok(compiled) => self.schedules.insert(schedule.id, compiled),
             Err(_) => self.schedules.remove(&schedule.id),
         };
@@ -40,6 +38,22 @@ impl Calendar {
 
     pub(super) fn remove(&mut self, schedule: ScheduleId) {
         self.schedules.remove(&schedule);
+    }
+
+    pub(super) fn put_holidays(&mut self, set: &HolidaySet) {
+        self.calendars.put_holidays(set);
+        self.tell_schedules(set.id);
+    }
+
+    pub(super) fn remove_holidays(&mut self, set: HolidaySetId) {
+        self.calendars.remove_holidays(set);
+        self.tell_schedules(set);
+    }
+
+    fn tell_schedules(&mut self, set: HolidaySetId) {
+        for schedule in self.schedules.values_mut() {
+            schedule.set_holidays(set, &self.calendars);
+        }
     }
 
     /// What a plan says of a moment: its first dated hours that contain it, or else its schedule.
@@ -60,7 +74,7 @@ impl Calendar {
         };
         may_change(Some(next_change(schedule, at)));
         Reading {
-            open: is_open(schedule, at),
+            open: schedule.is_open(at),
             until,
         }
     }
@@ -85,7 +99,7 @@ impl Calendar {
     /// that is not known or not open.
     pub(super) fn closes(&self, schedule: ScheduleId, at: Wall) -> Option<Wall> {
         let schedule = self.schedules.get(&schedule)?;
-        is_open(schedule, at).then(|| next_change(schedule, at))
+        schedule.is_open(at).then(|| next_change(schedule, at))
     }
 }
 
@@ -93,20 +107,9 @@ fn earlier(one: Option<Wall>, other: Option<Wall>) -> Option<Wall> {
     [one, other].into_iter().flatten().min()
 }
 
-fn is_open(schedule: &CompiledSchedule, at: Wall) -> bool {
-    schedule.is_open(schedule.local(at))
-}
-
-/// The first minute after `at` at which a schedule reads otherwise than at `at`; a day ahead if it
-/// does not change until then.
+/// The first moment after `at` at which a schedule reads otherwise than at `at`; as far ahead as
+/// is looked if it does not change until then.
 fn next_change(schedule: &CompiledSchedule, at: Wall) -> Wall {
-    let open = is_open(schedule, at);
-    let mut minute = Wall(at.0.div_euclid(MINUTE_MS).saturating_mul(MINUTE_MS));
-    for _ in 0..HOURS_AHEAD_MS / MINUTE_MS {
-        minute = minute.plus_ms(MINUTE_MS);
-        if is_open(schedule, minute) != open {
-            break;
-        }
-    }
-    minute
+    let until = at.plus_ms(HOURS_AHEAD_MS);
+    schedule.next_change(at, until).unwrap_or(until)
 }

@@ -22,12 +22,16 @@ impl Controller {
     }
 
     /// Takes in a record that doors hang on, new or changed: doors themselves, their groups and
-    /// places, and schedules of their plans. Others change nothing here.
+    /// places, and schedules of their plans with their holidays. Others change nothing here.
     pub fn put_record(&mut self, now: Now, record: &Record) {
         match record {
             Record::Door(door) => self.put_door(now, door.clone()),
             Record::Schedule(schedule) => {
                 self.calendar.put(schedule);
+                self.look_again(now);
+            }
+            Record::HolidaySet(set) => {
+                self.calendar.put_holidays(set);
                 self.look_again(now);
             }
             Record::Place(_) | Record::DoorGroup(_) => {
@@ -44,6 +48,10 @@ impl Controller {
             RecordRef::Door(door) => self.remove_door(now, door),
             RecordRef::Schedule(schedule) => {
                 self.calendar.remove(schedule);
+                self.look_again(now);
+            }
+            RecordRef::HolidaySet(set) => {
+                self.calendar.remove_holidays(set);
                 self.look_again(now);
             }
             RecordRef::Place(_) | RecordRef::DoorGroup(_) => {

@@ -1,6 +1,8 @@
 //! Rules 13 to 17: what is shown, and what goes on at the site.
 
-use super::{Decision, Location, Policy, QuietSite, Relay, Request, Shown, SiteMap, SiteState};
+use super::{
+    Decision, Location, Policy, QuietSite, Relay, Request, Rex, Shown, SiteMap, SiteState,
+};
 use super::{decide_at, explain_at};
 use crate::event::{Direction, Reason};
 use crate::fixture::{
@@ -44,6 +46,7 @@ fn shown_at<S: SiteState>(
         direction,
         shown,
         relay: Relay::Ready,
+        rex: Rex::Seen,
     };
     let decision = decide_at(view, state, &request, now, Policy::default());
     let explanation = explain_at(view, state, &request, now, Policy::default());
@@ -450,6 +453,7 @@ fn nothing_of_it_allocates() {
         direction: Direction::Entry,
         shown: Shown::CardAndPin(&card, print),
         relay: Relay::Ready,
+        rex: Rex::Seen,
     };
     let state = user_1_at(None, DAY);
     let count = allocation_counter::measure(|| {
