@@ -30,12 +30,16 @@ post   /v1/door_groups
 delete /v1/door_groups/{id}
 get    /v1/door_groups/{id}
 put    /v1/door_groups/{id}
+post   /v1/door_groups/{id}/mode
 get    /v1/doors
 post   /v1/doors
 delete /v1/doors/{id}
 get    /v1/doors/{id}
 put    /v1/doors/{id}
+post   /v1/doors/{id}/activate-plan
+post   /v1/doors/{id}/mode
 post   /v1/doors/{id}/move
+post   /v1/doors/{id}/relock
 get    /v1/doors/{id}/shares
 delete /v1/doors/{id}/shares/{place}
 put    /v1/doors/{id}/shares/{place}
@@ -63,6 +67,7 @@ delete /v1/places/{id}
 get    /v1/places/{id}
 put    /v1/places/{id}
 get    /v1/places/{id}/contents
+post   /v1/places/{id}/mode
 get    /v1/places/{id}/users
 get    /v1/schedules
 post   /v1/schedules

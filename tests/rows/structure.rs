@@ -23,6 +23,7 @@ fn annex() -> Place {
         users_max: Some(2),
         language: Some(Language::Swedish),
         log_retention_days: Some(30),
+        ..Place::default()
     }
 }
 
@@ -251,6 +252,7 @@ fn row_04_a_key_opens_whatever_doors_its_group_has() {
         name: "Outer doors".to_owned(),
         place: PlaceId(1),
         doors: vec![DoorId(1)],
+        ..DoorGroup::default()
     };
     let made = call(&house, async |client| client.create(&group).await);
     let group = made.record;
