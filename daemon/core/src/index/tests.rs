@@ -444,6 +444,7 @@ fn changed_holidays_are_in_force_at_once_in_every_schedule() {
             direction: Direction::Entry,
             shown: Shown::Card(&card),
             relay: Relay::Ready,
+            rex: Rex::Seen,
         };
         decide(&index, &request, now(TIMES[0]), Policy::default()).is_granted()
     };
