@@ -336,6 +336,18 @@ pub fn duration_ms(ms: u64) -> String {
     }
 }
 
+/// When a quick pick is, in words.
+#[must_use]
+pub const fn quick(pick: doorward_core::model::QuickPick) -> &'static str {
+    use doorward_core::model::QuickPick;
+    match pick {
+        QuickPick::Today => "until midnight",
+        QuickPick::Tomorrow => "tomorrow",
+        QuickPick::NextMonday => "next Monday",
+        QuickPick::OneWeek => "for one week",
+    }
+}
+
 /// A number with its word, `1 door`, `3 doors`.
 #[must_use]
 pub fn count(number: usize, word: &str) -> String {

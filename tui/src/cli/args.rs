@@ -10,9 +10,14 @@ use doorward_core::model::{CredentialState, UserState};
 use super::parse;
 
 mod doors;
+mod structure;
 
 use crate::demo::{DaemonArgs, DemoArgs};
 pub use doors::{DoorFields, DoorModeArg, DoorsAction, FailModeArg, RelockArg};
+pub use structure::{
+    CompaniesAction, GrantArgs, GroupsAction, HoldingArg, KeyEdit, LanguageArg, PlaceFields,
+    PlacesAction, QuickArg, Setting,
+};
 
 /// Where the daemon listens unless told otherwise.
 pub const DEFAULT_SOCKET: &str = "/run/doorward/api.sock";
@@ -114,6 +119,36 @@ pub enum Command {
         /// What about them; none lists.
         #[command(subcommand)]
         action: Option<KeysAction>,
+    },
+    /// List, show, add, change and remove places: the site and what is in it.
+    #[command(
+        alias = "place",
+        after_help = "Examples:\n  doorward places\n  doorward places add Pharmacy --support 'Ring 42' --users-max 20\n  doorward places show pharmacy"
+    )]
+    Places {
+        /// What about them; none lists.
+        #[command(subcommand)]
+        action: Option<PlacesAction>,
+    },
+    /// List, make, change and remove door groups.
+    #[command(
+        alias = "group",
+        after_help = "Examples:\n  doorward groups add 'Outer doors' --door main --door garage\n  doorward groups edit outer --add-door yard --dry-run"
+    )]
+    Groups {
+        /// What about them; none lists.
+        #[command(subcommand)]
+        action: Option<GroupsAction>,
+    },
+    /// List, show, add, change and remove companies.
+    #[command(
+        alias = "company",
+        after_help = "Examples:\n  doorward companies add 'Clean & Co'\n  doorward keys grant Cleaning --company clean --quick one-week"
+    )]
+    Companies {
+        /// What about them; none lists.
+        #[command(subcommand)]
+        action: Option<CompaniesAction>,
     },
     /// List, add, change and remove credentials: cards and phones.
     #[command(
@@ -244,6 +279,12 @@ pub struct UserFields {
     /// Department.
     #[arg(long, value_name = "TEXT")]
     pub department: Option<String>,
+    /// The place the user belongs to; an empty one takes it away.
+    #[arg(long, value_name = "PLACE")]
+    pub place: Option<String>,
+    /// The company the user belongs to; an empty one takes it away.
+    #[arg(long, value_name = "COMPANY")]
+    pub company: Option<String>,
     /// Where the user stands; only active users can open doors.
     #[arg(long, value_enum)]
     pub state: Option<UserStateArg>,
@@ -269,8 +310,14 @@ pub enum KeysAction {
         /// Its name.
         name: String,
         /// A door it opens; give it once for each.
-        #[arg(long = "door", value_name = "DOOR", required = true)]
+        #[arg(long = "door", value_name = "DOOR", required_unless_present = "groups")]
         doors: Vec<String>,
+        /// A door group it opens; give it once for each.
+        #[arg(long = "group", value_name = "GROUP")]
+        groups: Vec<String>,
+        /// The place that owns it; that of its doors, or the site, unless given.
+        #[arg(long, value_name = "PLACE")]
+        place: Option<String>,
         /// When it opens; always unless given.
         #[arg(long, value_name = "SCHEDULE")]
         schedule: Option<String>,
@@ -281,27 +328,42 @@ pub enum KeysAction {
         #[arg(long, value_name = "TIME")]
         until: Option<String>,
     },
+    /// Change a key; what is not given stays.
+    Edit {
+        /// Which key.
+        key: String,
+        /// What to change.
+        #[command(flatten)]
+        change: KeyEdit,
+    },
     /// Give a key to users, for good or for a time.
+    #[command(alias = "send")]
     Grant {
         /// Which key.
         key: String,
-        /// Which users.
-        #[arg(required = true)]
-        users: Vec<String>,
-        /// Valid from this time; at once unless given.
-        #[arg(long, value_name = "TIME")]
-        from: Option<String>,
-        /// Valid until this time; without end unless given.
-        #[arg(long, value_name = "TIME")]
-        until: Option<String>,
+        /// To whom, and when.
+        #[command(flatten)]
+        grant: GrantArgs,
     },
-    /// Take a key back from users.
+    /// Take a key back from users, or one of their intervals.
     Revoke {
         /// Which key.
         key: String,
         /// Which users.
-        #[arg(required = true)]
+        #[arg(required_unless_present = "all")]
         users: Vec<String>,
+        /// From every holder.
+        #[arg(long, conflicts_with_all = ["users", "from", "until"])]
+        all: bool,
+        /// Only the interval that begins at this time.
+        #[arg(long, value_name = "TIME")]
+        from: Option<String>,
+        /// Only the interval that ends at this time.
+        #[arg(long, value_name = "TIME")]
+        until: Option<String>,
+        /// Do not ask.
+        #[arg(long, short)]
+        yes: bool,
     },
     /// Block a key for a while: holders keep it, doors deny.
     Block {

@@ -6,15 +6,15 @@ use std::io::{self, Write};
 use doorward_api::{DoorView, ListQuery, PAGE_MAX};
 use doorward_core::ids::{DoorId, PlaceId};
 use doorward_core::model::{
-    Door, DoorMode, DoorWiring, FailMode, InputPoint, Key, OutputPoint, Place, Relock,
+    Door, DoorMode, DoorWiring, FailMode, InputPoint, OutputPoint, Place, Relock,
 };
 use serde_json::json;
 
 use super::args::{DoorFields, DoorsAction};
 use super::context::Context;
 use super::failure::Failure;
-use super::names;
 use super::table::{Fields, Table};
+use super::{impact, names, structure};
 use crate::text;
 
 pub(super) async fn run(context: &mut Context, action: Option<DoorsAction>) -> Result<(), Failure> {
@@ -28,6 +28,11 @@ pub(super) async fn run(context: &mut Context, action: Option<DoorsAction>) -> R
             mode,
             fields,
         } => edit(context, &door, name, mode.map(DoorMode::from), &fields).await,
+        DoorsAction::Share { door, to } => structure::share(context, &door, &to).await,
+        DoorsAction::Withdraw { door, from, yes } => {
+            structure::withdraw(context, &door, &from, yes).await
+        }
+        DoorsAction::Move { door, to } => structure::move_door(context, &door, &to).await,
         DoorsAction::Remove { door, yes } => remove(context, &door, yes).await,
     }
 }
@@ -197,16 +202,12 @@ fn set(door: &mut Door, fields: &DoorFields) {
 
 async fn remove(context: &mut Context, name: &str, yes: bool) -> Result<(), Failure> {
     let door: Door = names::find(&context.client, name).await?;
-    let keys = context.client.list_all::<Key>().await?;
-    let touched = keys
-        .iter()
-        .filter(|key| key.doors.contains(&door.id))
-        .count();
+    let before = context.client.preview_delete::<Door>(door.id).await?;
     let question = format!(
-        "Remove {} (#{})? It is not served any more, and {} lose it; the log stays.",
+        "Remove {} (#{})? It is not served any more; it touches {}; the log stays.",
         door.name,
         door.id,
-        text::count(touched, "key")
+        impact::of(&before)
     );
     context.confirm(&question, yes)?;
     let applied = context.client.delete::<Door>(door.id).await?;

@@ -7,12 +7,14 @@ mod doors;
 mod events;
 pub mod failure;
 pub mod held;
+mod impact;
 mod keys;
 mod names;
 mod pages;
 pub mod parse;
 mod schedules;
 mod status;
+mod structure;
 pub mod table;
 pub mod time;
 mod users;
@@ -86,6 +88,9 @@ async fn call(context: &mut Context, command: Command) -> Result<(), Failure> {
         Command::Doors { action } => doors::run(context, action).await,
         Command::Users { action } => users::run(context, action).await,
         Command::Keys { action } => keys::run(context, action).await,
+        Command::Places { action } => structure::places(context, action).await,
+        Command::Groups { action } => structure::groups(context, action).await,
+        Command::Companies { action } => structure::companies(context, action).await,
         Command::Credentials { action } => credentials::run(context, action).await,
         Command::Schedules { action } => schedules::run(context, action).await,
         Command::Events(args) => events::run(context, args).await,

@@ -1,7 +1,7 @@
 //! Finding doors, users, keys and schedules by number, name, or the beginning of a name.
 
 use doorward_api::{Client, ClientError, ListQuery, PAGE_MAX, ProblemKind, Resource};
-use doorward_core::model::{Door, Key, Schedule, User, UserState};
+use doorward_core::model::{Company, Door, DoorGroup, Key, Place, Schedule, User, UserState};
 
 use super::failure::Failure;
 
@@ -43,6 +43,27 @@ impl Named for Key {
 
 impl Named for Schedule {
     const WORD: &'static str = "schedule";
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+}
+
+impl Named for Place {
+    const WORD: &'static str = "place";
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+}
+
+impl Named for DoorGroup {
+    const WORD: &'static str = "door group";
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+}
+
+impl Named for Company {
+    const WORD: &'static str = "company";
     fn name(&self) -> String {
         self.name.clone()
     }

@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 
 use doorward_api::{ListQuery, PAGE_MAX};
-use doorward_core::ids::UserId;
+use doorward_core::ids::{CompanyId, PlaceId, UserId};
 use doorward_core::model::{
-    Change, Credential, CredentialState, Door, Record, RecordRef, User, UserState,
+    Change, Company, Credential, CredentialState, Door, Place, Record, RecordRef, User, UserState,
 };
 use jiff::tz::TimeZone;
 use serde_json::json;
@@ -119,7 +119,8 @@ async fn add(context: &mut Context, fields: UserFields) -> Result<(), Failure> {
         extended_unlock: false,
         ..User::default()
     };
-    set(&mut user, &fields);
+    let belongs = Belongs::find(context, &fields).await?;
+    set(&mut user, &fields, &belongs);
     let saved = context.client.create(&user).await?;
     if context.json {
         return context.print_json(&saved);
@@ -133,6 +134,8 @@ async fn edit(context: &mut Context, name: &str, fields: UserFields) -> Result<(
         && fields.last.is_none()
         && fields.email.is_none()
         && fields.department.is_none()
+        && fields.place.is_none()
+        && fields.company.is_none()
         && fields.state.is_none()
         && fields.extended_unlock.is_none();
     if nothing {
@@ -141,8 +144,9 @@ async fn edit(context: &mut Context, name: &str, fields: UserFields) -> Result<(
         ));
     }
     let user: User = names::find(&context.client, name).await?;
+    let belongs = Belongs::find(context, &fields).await?;
     let saved = context
-        .edit::<User>(user.id, |user| set(user, &fields))
+        .edit::<User>(user.id, |user| set(user, &fields, &belongs))
         .await?;
     if context.json {
         return context.print_json(&saved);
@@ -156,7 +160,33 @@ async fn edit(context: &mut Context, name: &str, fields: UserFields) -> Result<(
     ))
 }
 
-fn set(user: &mut User, fields: &UserFields) {
+/// Where a user belongs from now on, as far as it was given.
+struct Belongs {
+    place: Option<Option<PlaceId>>,
+    company: Option<Option<CompanyId>>,
+}
+
+impl Belongs {
+    async fn find(context: &Context, fields: &UserFields) -> Result<Self, Failure> {
+        let place = match fields.place.as_deref() {
+            None => None,
+            Some("") => Some(None),
+            Some(name) => Some(Some(names::find::<Place>(&context.client, name).await?.id)),
+        };
+        let company = match fields.company.as_deref() {
+            None => None,
+            Some("") => Some(None),
+            Some(name) => Some(Some(
+                names::find::<Company>(&context.client, name).await?.id,
+            )),
+        };
+        Ok(Self { place, company })
+    }
+}
+
+fn set(user: &mut User, fields: &UserFields, belongs: &Belongs) {
+    user.place = belongs.place.unwrap_or(user.place);
+    user.company = belongs.company.unwrap_or(user.company);
     let copy = |field: &mut String, given: &Option<String>| {
         if let Some(given) = given {
             field.clone_from(given);

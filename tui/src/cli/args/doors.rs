@@ -37,6 +37,33 @@ pub enum DoorsAction {
         #[command(flatten)]
         fields: DoorFields,
     },
+    /// Share a door to another place, which may put it in its keys.
+    Share {
+        /// Which door.
+        door: String,
+        /// To which place.
+        #[arg(long, value_name = "PLACE")]
+        to: String,
+    },
+    /// Withdraw a shared door: it drops out of that place's keys at once.
+    Withdraw {
+        /// Which door.
+        door: String,
+        /// From which place.
+        #[arg(long, value_name = "PLACE")]
+        from: String,
+        /// Do not ask.
+        #[arg(long, short)]
+        yes: bool,
+    },
+    /// Move a door to another place and share it back, so that keys go on working.
+    Move {
+        /// Which door.
+        door: String,
+        /// To which place.
+        #[arg(long, value_name = "PLACE")]
+        to: String,
+    },
     /// Remove a door; keys lose it.
     #[command(alias = "rm")]
     Remove {
