@@ -7,6 +7,7 @@ pub mod badge_to_relay;
 pub mod bus;
 #[cfg(feature = "casbin")]
 mod casbin;
+pub mod change;
 pub mod decide;
 pub mod figures;
 pub mod idle;
@@ -23,6 +24,8 @@ pub enum Bench {
     /// From a card at a libosdp reader to the coil of a Modbus board; and libosdp's own control
     /// panel on the same bus, to its event
     BadgeToRelay(badge_to_relay::Options),
+    /// How long a change takes until it is in force at the doors
+    Change(change::Options),
     /// How long a decision takes, and whether it allocates; and how long Casbin takes
     Decide(decide::Options),
     /// What the daemon needs while nobody comes
@@ -41,6 +44,7 @@ impl Bench {
     pub fn run(self) -> Result<()> {
         match self {
             Self::BadgeToRelay(options) => print(&badge_to_relay::run(&options)?),
+            Self::Change(options) => print(&change::run(&options)?),
             Self::Decide(options) => print(&decide::run(&options)?),
             Self::Idle(options) => print(&idle::run(&options)?),
             Self::Startup(options) => print(&startup::run(&options)?),

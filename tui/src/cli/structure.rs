@@ -350,6 +350,7 @@ async fn add_group(
         name,
         place: owner(context, place.as_deref(), &doors).await?,
         doors: doors.iter().map(|door| door.id).collect(),
+        ..DoorGroup::default()
     };
     let saved = context.client.create(&group).await?;
     if context.json {
@@ -617,6 +618,7 @@ mod tests {
             name: "Outer doors".to_owned(),
             place: PlaceId(1),
             doors: vec![doors[0].id, doors[1].id, DoorId(99)],
+            ..DoorGroup::default()
         };
         let place = Place {
             id: PlaceId(1),
