@@ -1,20 +1,21 @@
 //! Rule 29 as a person reads it: every condition by itself, searched for in a list of records.
 
+mod lookup;
+
 use doorward_core::card::CardRead;
 use doorward_core::decide::{Relay, Rex, Shown, SiteState as _, UntrustedClock};
 use doorward_core::event::{Direction, Reason};
-use doorward_core::ids::{DoorGroupId, DoorId, PlaceId, ScheduleId, UserId};
+use doorward_core::ids::{DoorId, KeyId, PlaceId, ScheduleId, UserId};
 use doorward_core::model::{
-    Area, AuthMethod, Credential, CredentialData, CredentialState, Door, DoorGroup, DoorMode,
-    Grant, Interlock, Interval, Key, LockdownExit, Passback, Place, Record, Schedule, TwoPerson,
-    User, UserState,
+    AuthMethod, Credential, CredentialData, CredentialState, DatedState, Door, DoorMode, Grant,
+    Interlock, Interval, LockdownExit, Passback, Record, TwoPerson, User, UserState,
 };
 use doorward_core::pin::PinPrint;
-use doorward_core::time::{ClockTrust, Wall};
+use doorward_core::time::{ClockTrust, Now, Wall};
 
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
-use crate::site::{Site, Wish};
+use crate::table::{Site, Wish};
 
 /// All reasons that the rules can give.
 pub(crate) const REASONS: [Reason; 34] = [
@@ -167,7 +168,7 @@ impl<'a> Naive<'a> {
 
     /// The strongest mode of the door, of the groups that its own place has it in, and of the places
     /// around it.
-    fn mode_in_force(&self, door: &Door) -> DoorMode {
+    pub(crate) fn mode_in_force(&self, door: &Door) -> DoorMode {
         let of_groups = self.all(|record| match record {
             Record::DoorGroup(group)
                 if group.place == door.place && group.doors.contains(&door.id) =>
@@ -282,6 +283,65 @@ impl<'a> Naive<'a> {
             }
         }
         None
+    }
+
+    /// Why this user may not pass this door by this key, whatever was shown.
+    pub(crate) fn unlawful(
+        &self,
+        door: DoorId,
+        user: UserId,
+        key: KeyId,
+        direction: Direction,
+        now: Now,
+    ) -> Option<Reason> {
+        let Some(door) = self.door(door) else {
+            return Some(Reason::DoorUnknown);
+        };
+        let holder = self.user(user);
+        if holder.is_none_or(|holder| holder.state != UserState::Active) {
+            return Some(Reason::UserInactive);
+        }
+        let mode = self.mode_in_force(door);
+        let entering = direction == Direction::Entry;
+        if entering && mode == DoorMode::Locked {
+            return Some(Reason::DoorLocked);
+        }
+        let grant = self.one(|record| match record {
+            Record::Grant(grant) if grant.user == user && grant.key == key => Some(grant),
+            _ => None,
+        });
+        let Some(grant) = grant else {
+            return Some(Reason::NoGrant);
+        };
+        let wish = Wish::of_user(user, now);
+        let only_exempt = entering && mode == DoorMode::Lockdown;
+        let failed = self.grant_fails(grant, door, only_exempt, &wish);
+        failed.map(|(_, reason)| reason)
+    }
+
+    /// Whether a key lets its holders hold doors open.
+    pub(crate) fn may_hold(&self, key: KeyId) -> bool {
+        self.site.records.iter().any(
+            |record| matches!(record, Record::Key(one) if one.id == key && one.flags.may_hold_open),
+        )
+    }
+
+    /// Whether a door's plan has it unlocked: the first dated hours that say something of now, or
+    /// else its schedule.
+    pub(crate) fn plan_is_open(&self, door: &Door, at: Wall) -> bool {
+        let Some(plan) = &door.plan else {
+            return false;
+        };
+        let dated = plan
+            .dated
+            .iter()
+            .find(|one| one.from <= at && at < one.until);
+        match dated {
+            Some(dated) => dated.door == DatedState::Unlocked,
+            None => plan
+                .schedule
+                .is_some_and(|schedule| self.in_schedule(schedule, at)),
+        }
     }
 
     fn sharing_valid(&self, door: &Door, place: PlaceId) -> bool {
@@ -440,70 +500,6 @@ impl<'a> Naive<'a> {
         let coming = if two_needed { 2 } else { 1 };
         let most = area.occupancy_max?;
         (present + coming > most).then_some(Reason::AreaFull)
-    }
-
-    fn all<T>(&self, pick: impl Fn(&'a Record) -> Option<T>) -> Vec<T> {
-        self.site.records.iter().filter_map(pick).collect()
-    }
-
-    fn one<T>(&self, pick: impl Fn(&'a Record) -> Option<T>) -> Option<T> {
-        self.site.records.iter().find_map(pick)
-    }
-
-    fn credentials(&self) -> impl Iterator<Item = &'a Credential> {
-        self.site.records.iter().filter_map(|record| match record {
-            Record::Credential(one) => Some(one),
-            _ => None,
-        })
-    }
-
-    fn door(&self, id: DoorId) -> Option<&'a Door> {
-        self.one(|record| match record {
-            Record::Door(one) if one.id == id => Some(one),
-            _ => None,
-        })
-    }
-
-    fn user(&self, id: UserId) -> Option<&'a User> {
-        self.one(|record| match record {
-            Record::User(one) if one.id == id => Some(one),
-            _ => None,
-        })
-    }
-
-    fn place(&self, id: PlaceId) -> Option<&'a Place> {
-        self.one(|record| match record {
-            Record::Place(one) if one.id == id => Some(one),
-            _ => None,
-        })
-    }
-
-    fn group(&self, id: DoorGroupId) -> Option<&'a DoorGroup> {
-        self.one(|record| match record {
-            Record::DoorGroup(one) if one.id == id => Some(one),
-            _ => None,
-        })
-    }
-
-    fn key(&self, grant: &Grant) -> Option<&'a Key> {
-        self.one(|record| match record {
-            Record::Key(one) if one.id == grant.key => Some(one),
-            _ => None,
-        })
-    }
-
-    fn schedule(&self, id: ScheduleId) -> Option<&'a Schedule> {
-        self.one(|record| match record {
-            Record::Schedule(one) if one.id == id => Some(one),
-            _ => None,
-        })
-    }
-
-    fn area(&self, id: doorward_core::ids::AreaId) -> Option<&'a Area> {
-        self.one(|record| match record {
-            Record::Area(one) if one.id == id => Some(one),
-            _ => None,
-        })
     }
 }
 

@@ -9,9 +9,10 @@ use doorward_core::ids::{
     AreaId, CredentialId, DoorGroupId, DoorId, KeyId, PlaceId, ScheduleId, UserId,
 };
 use doorward_core::model::{
-    Area, AuthMethod, Authentication, Block, Credential, CredentialData, CredentialState, Door,
-    DoorGroup, DoorMode, Grant, Interlock, Interval, Key, KeyFlags, LockdownExit, Passback, Place,
-    Record, Schedule, ScheduledMethod, Share, TwoPerson, User, UserState, Weekday, WeeklyInterval,
+    Area, AuthMethod, Authentication, Block, Credential, CredentialData, CredentialState,
+    DatedHours, DatedState, Door, DoorGroup, DoorMode, FailMode, Grant, Interlock, Interval, Key,
+    KeyFlags, LockdownExit, Passback, Place, Record, Relock, Schedule, ScheduledMethod, Share,
+    TwoPerson, UnlockPlan, User, UserState, Weekday, WeeklyInterval,
 };
 use doorward_core::pin::{PinKey, PinPrint};
 use doorward_core::sample::Random;
@@ -19,7 +20,7 @@ use doorward_core::time::{ClockTrust, Mono, Now, Wall};
 use serde_json::json;
 
 /// About which all times lie: 29 March 2026, 01:00 UTC, when clocks in Europe go forward.
-const NOON_MS: i64 = 1_774_746_000_000;
+pub(crate) const NOON_MS: i64 = 1_774_746_000_000;
 const HOUR_MS: i64 = 3_600_000;
 const ZONES: [&str; 4] = [
     "Europe/Stockholm",
@@ -28,7 +29,7 @@ const ZONES: [&str; 4] = [
     "UTC",
 ];
 /// Numbers of each kind of record; one more is asked for and not there.
-const FEW: u32 = 4;
+pub(crate) const FEW: u32 = 4;
 
 /// A table, and what goes on.
 #[derive(Debug)]
@@ -59,24 +60,33 @@ enum Showing {
 }
 
 /// Dice.
-struct Dice(Random);
+pub(crate) struct Dice(Random);
 
 impl Dice {
-    fn below(&mut self, end: u32) -> u32 {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(Random::new(seed))
+    }
+
+    /// A card as a reader sends it.
+    pub(crate) fn card(&mut self, site: &Site) -> CardRead {
+        read(self, site)
+    }
+
+    pub(crate) fn below(&mut self, end: u32) -> u32 {
         self.0.below(end)
     }
 
     /// Once in so many times.
-    fn once_in(&mut self, times: u32) -> bool {
+    pub(crate) fn once_in(&mut self, times: u32) -> bool {
         self.below(times) == 0
     }
 
-    fn of<T: Copy>(&mut self, choices: &[T]) -> T {
+    pub(crate) fn of<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[self.below(choices.len() as u32) as usize]
     }
 
     /// The first choice mostly.
-    fn mostly<T: Copy>(&mut self, choices: &[T]) -> T {
+    pub(crate) fn mostly<T: Copy>(&mut self, choices: &[T]) -> T {
         if self.below(3) > 0 {
             choices[0]
         } else {
@@ -233,7 +243,29 @@ fn door(id: u32, dice: &mut Dice) -> Door {
         },
         inside: dice.maybe_id().map(AreaId),
         outside: dice.maybe_id().map(AreaId),
+        plan: dice.once_in(3).then(|| Box::new(plan(dice))),
+        pending_plan: dice.once_in(6).then(|| Box::new(plan(dice))),
+        fail_mode: dice.mostly(&[FailMode::Secure, FailMode::Safe]),
+        relock: dice.of(&[Relock::OnOpen, Relock::OnClose, Relock::AfterTime]),
         ..Door::default()
+    }
+}
+
+fn plan(dice: &mut Dice) -> UnlockPlan {
+    let dated = (0..dice.below(3)).map(|_| {
+        let (one, other) = (dice.time(), dice.time());
+        DatedHours {
+            name: "Fair".to_owned(),
+            from: one.min(other),
+            until: Wall(one.max(other).0 + 1),
+            door: dice.of(&[DatedState::Unlocked, DatedState::Locked]),
+        }
+    });
+    let dated = dated.collect();
+    UnlockPlan {
+        schedule: dice.maybe_id().map(ScheduleId),
+        first_in: (1..=FEW).filter(|_| dice.once_in(4)).map(KeyId).collect(),
+        dated,
     }
 }
 
@@ -292,6 +324,8 @@ fn key(id: u32, dice: &mut Dice) -> Key {
         }),
         flags: KeyFlags {
             lockdown_exempt: dice.once_in(2),
+            may_hold_open: dice.once_in(2),
+            activates_plans: dice.once_in(2),
             ..KeyFlags::default()
         },
     }
@@ -414,6 +448,42 @@ impl Wish {
                     .mostly(&[UntrustedClock::RefuseScheduled, UntrustedClock::TrustAnyway]),
             },
             shown,
+        }
+    }
+
+    /// A card at a reader of a running site.
+    pub(crate) fn with_card(
+        door: Option<DoorId>,
+        direction: Direction,
+        card: CardRead,
+        now: Now,
+        board_online: bool,
+    ) -> Self {
+        Self {
+            door,
+            direction,
+            relay: if board_online {
+                Relay::Ready
+            } else {
+                Relay::Unavailable
+            },
+            rex: if board_online { Rex::Seen } else { Rex::Unseen },
+            now,
+            policy: Policy::default(),
+            shown: Showing::Card(card),
+        }
+    }
+
+    /// A user, at a time.
+    pub(crate) fn of_user(user: UserId, now: Now) -> Self {
+        Self {
+            door: None,
+            direction: Direction::Entry,
+            relay: Relay::Ready,
+            rex: Rex::Seen,
+            now,
+            policy: Policy::default(),
+            shown: Showing::User(user),
         }
     }
 
