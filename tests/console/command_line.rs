@@ -97,6 +97,70 @@ fn a_day_of_an_administrator() {
 }
 
 #[test]
+fn doors_are_grouped_shared_and_withdrawn() {
+    let daemon = Daemon::start();
+    for name in ["Gate", "Lab"] {
+        daemon.done(&["doors", "add", name, "--time-zone", "Europe/Prague"]);
+    }
+    daemon.done(&["places", "add", "Annex", "--support", "Ring 42"]);
+    daemon.done(&["groups", "add", "Outer", "--door", "gate"]);
+    daemon.done(&["keys", "add", "Outside", "--group", "outer"]);
+    daemon.done(&["companies", "add", "Clean & Co"]);
+    for first in ["Anna", "Bo"] {
+        daemon.done(&["users", "add", "--first", first, "--company", "clean"]);
+    }
+    let dry = daemon.done(&[
+        "keys",
+        "grant",
+        "outside",
+        "--company",
+        "clean",
+        "--dry-run",
+    ]);
+    assert!(dry.contains("would touch 2 users"), "{dry}");
+    let sent = daemon.done(&[
+        "keys",
+        "send",
+        "outside",
+        "--company",
+        "clean",
+        "--quick",
+        "today",
+    ]);
+    assert!(
+        sent.contains("is given to 2 users, until midnight"),
+        "{sent}"
+    );
+    let dry = daemon.done(&["groups", "edit", "outer", "--add-door", "lab", "--dry-run"]);
+    assert!(dry.contains("would touch 2 users, 1 key, 1 door"), "{dry}");
+    daemon.done(&["groups", "edit", "outer", "--add-door", "lab"]);
+    let user = json(&daemon.done(&["users", "show", "anna", "--json"]));
+    assert_eq!(user["doors"].as_array().unwrap().len(), 2);
+
+    let early = daemon.doorward(&["keys", "add", "Theirs", "--door", "lab", "--place", "annex"]);
+    assert_eq!(early.status.code(), Some(65), "{early:?}");
+    daemon.done(&["doors", "share", "lab", "--to", "annex"]);
+    daemon.done(&["keys", "add", "Theirs", "--door", "lab", "--place", "annex"]);
+    let unasked = daemon.doorward(&["doors", "withdraw", "lab", "--from", "annex"]);
+    let question = String::from_utf8(unasked.stderr).unwrap();
+    assert!(question.contains("1 key left without doors"), "{question}");
+    daemon.done(&["doors", "withdraw", "lab", "--from", "annex", "--yes"]);
+    assert!(
+        daemon
+            .done(&["keys"])
+            .contains("opens nothing: it has no doors")
+    );
+    daemon.done(&["doors", "move", "lab", "--to", "annex"]);
+    let place = daemon.done(&["places", "show", "annex"]);
+    assert!(
+        place.contains("Lab") && place.contains("Ring 42"),
+        "{place}"
+    );
+    let revoked = daemon.done(&["keys", "revoke", "outside", "--all", "--yes"]);
+    assert!(revoked.contains("is taken from 2 users"), "{revoked}");
+}
+
+#[test]
 fn doors_are_added_changed_and_removed() {
     let daemon = Daemon::start();
     let output = daemon.doorward(&[

@@ -1,7 +1,7 @@
 //! What the daemon alone reads: its configuration, and bodies of the API.
 
-use doorward_api::{Changes, GrantBody, WhyRequest};
-use doorward_core::model::{self, Change, Validate as _, validate_changes};
+use doorward_api::{Changes, GrantBody, SendBody, WhyRequest};
+use doorward_core::model::{self, Change, Impact, Validate as _, validate_changes};
 use doorward_core::view::MapView;
 use doorwardd::admin::read_changes;
 use doorwardd::config::SiteConfig;
@@ -23,6 +23,7 @@ pub fn site_config(data: &[u8]) {
 pub fn api_bodies(data: &[u8]) {
     survives::<WhyRequest>(data);
     survives::<GrantBody>(data);
+    survives::<SendBody>(data);
     survives::<Change>(data);
     let Some(Changes { changes }) = survives::<Changes>(data) else {
         let refused = read_changes(data).expect_err("the API takes what cannot be read");
@@ -41,6 +42,7 @@ pub fn api_bodies(data: &[u8]) {
     }
     let mut table = MapView::default();
     if let Ok(valid) = validate_changes(&table, &changes) {
+        assert!(Impact::of(&table, &valid).is_ok(), "a map can be read");
         for row in valid.rows() {
             table.change(row);
         }
