@@ -48,6 +48,11 @@ get    /v1/doors/{id}/users
 get    /v1/events
 get    /v1/events/stream
 get    /v1/events/{seq}
+get    /v1/holiday_sets
+post   /v1/holiday_sets
+delete /v1/holiday_sets/{id}
+get    /v1/holiday_sets/{id}
+put    /v1/holiday_sets/{id}
 get    /v1/keys
 post   /v1/keys
 delete /v1/keys/{id}

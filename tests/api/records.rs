@@ -47,6 +47,16 @@ async fn the_examples_of_the_document_work_as_they_stand() {
     assert_eq!(answer.status, 200, "{answer:?}");
     let answer = send(&site.socket, "POST", "/v1/why", &example("post", "/v1/why")).await;
     assert_eq!(answer.json()["reason"], "granted", "{answer:?}");
+    for (method, path) in [
+        ("post", "/v1/keys/{id}/send"),
+        ("post", "/v1/doors/{id}/move"),
+        ("put", "/v1/keys/{id}/block"),
+    ] {
+        let concrete = path.replace("{id}", "1");
+        let body = example(method, path);
+        let answer = send(&site.socket, &method.to_uppercase(), &concrete, &body).await;
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+    }
     let body = example("post", "/v1/changes");
     let answer = send(&site.socket, "POST", "/v1/changes", &body).await;
     assert_eq!(answer.status, 200, "{answer:?}");
@@ -55,6 +65,57 @@ async fn the_examples_of_the_document_work_as_they_stand() {
         *removed,
         json!([{"kind": "grant", "id": {"user": 1, "key": 1}}])
     );
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_tells_whom_it_would_touch_and_changes_nothing() {
+    let site = Site::start().await;
+    send_examples(&site).await;
+    let grant = r#"{"quick":"one_week"}"#;
+    let given = send(&site.socket, "PUT", "/v1/users/1/keys/1", grant).await;
+    assert_eq!(given.status, 200, "{given:?}");
+    let before = site.client.status().await.unwrap().revision;
+    let delete = ["--request", "DELETE"];
+    let dry = curl(&site.socket, &delete, "/v1/keys/1?dry_run=true", None).await;
+    assert_eq!(dry.status, 200, "{dry:?}");
+    assert_eq!(dry.json()["impact"]["users"], 1);
+    assert_eq!(dry.json()["impact"]["grants_removed"], 1);
+    assert_eq!(dry.json()["revision"], before);
+    assert_eq!(site.client.status().await.unwrap().revision, before);
+    // What is refused is refused dry as well.
+    let used = curl(&site.socket, &delete, "/v1/places/1?dry_run=true", None).await;
+    assert_eq!(used.status, 409, "{used:?}");
+    // Nobody shall believe in a dry run that is none.
+    let body = r#"{"name":"X","place":1,"doors":[1]}"#;
+    let wet = send(&site.socket, "POST", "/v1/keys?dry_run=true", body).await;
+    assert_eq!(wet.status, 400, "{wet:?}");
+    let wrong = curl(&site.socket, &delete, "/v1/keys/1?dryrun=true", None).await;
+    assert_eq!(wrong.status, 400, "{wrong:?}");
+    assert_eq!(site.client.status().await.unwrap().revision, before);
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_word_for_an_interval_needs_no_intervals_beside_it() {
+    let site = Site::start().await;
+    send_examples(&site).await;
+    for (body, field) in [
+        (
+            r#"{"quick":"today","intervals":[{"until":"2026-03-29T06:00:00Z"}]}"#,
+            "quick",
+        ),
+        (
+            r#"{"quick":"today","time_zone":"Mars/Olympus"}"#,
+            "time_zone",
+        ),
+        (r#"{"time_zone":"Europe/Prague"}"#, "time_zone"),
+        (r#"{"quick":"someday"}"#, "quick"),
+    ] {
+        let answer = send(&site.socket, "PUT", "/v1/users/1/keys/1", body).await;
+        assert_eq!(answer.status, 422, "{body}: {answer:?}");
+        assert_eq!(answer.json()["problems"][0]["field"], field, "{body}");
+    }
     site.stop().await;
 }
 

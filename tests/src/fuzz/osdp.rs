@@ -3,8 +3,8 @@
 use doorward_wire::osdp::{
     Address, Baud, BlockType, BusConfig, BuzzerControl, CardCoding, CardRead, Check, ComSettings,
     Command, ControlPanel, Deframer, DeviceConfig, DeviceSecurity, Direction, Few, Frame, Header,
-    Keypad, LocalStatus, MAC_LEN, MAX_BUS_EVENTS, MAX_FRAME, Mono, PeripheralDevice, Reply, Scbk,
-    Security, SecurityBlock, Sequence, Station, encode_frame,
+    Keypad, LocalStatus, MAC_LEN, MARK, MAX_BUS_EVENTS, MAX_FRAME, Mono, PeripheralDevice, Reply,
+    Scbk, Security, SecurityBlock, Sequence, Station, encode_frame,
 };
 
 use super::script::Script;
@@ -130,7 +130,8 @@ fn drain_panel(panel: &mut ControlPanel, now: Mono, sent: &mut Vec<u8>) {
     if let Some(transmit) = panel.poll_transmit(now, &mut out) {
         assert_eq!(transmit.len, out.len());
         assert!(out.len() <= MAX_FRAME + 1);
-        Frame::parse(&out).expect("what the panel sends is a frame");
+        let frame = out.strip_prefix(&[MARK]).unwrap_or(&out);
+        Frame::parse(frame).expect("what the panel sends is a frame");
         assert!(
             panel.poll_transmit(now, &mut Vec::new()).is_none(),
             "two commands at once"

@@ -340,6 +340,8 @@ async fn edit(context: &mut Context, name: &str, change: &KeyEdit) -> Result<(),
             .open_to_integrations
             .unwrap_or(flags.open_to_integrations);
         flags.name_follows_door = change.name_follows_door.unwrap_or(flags.name_follows_door);
+        flags.lockdown_exempt = change.lockdown_exempt.unwrap_or(flags.lockdown_exempt);
+        flags.activates_plans = change.activates_plans.unwrap_or(flags.activates_plans);
     };
     let mut after = key.clone();
     edited(&mut after);

@@ -307,6 +307,12 @@ pub struct KeyEdit {
     /// Whether it is named as its only door is.
     #[arg(long, value_name = "BOOL")]
     pub name_follows_door: Option<bool>,
+    /// Whether it opens in a lockdown, too.
+    #[arg(long, value_name = "BOOL")]
+    pub lockdown_exempt: Option<bool>,
+    /// Whether its holders activate a door's pending plan at the door.
+    #[arg(long, value_name = "BOOL")]
+    pub activates_plans: Option<bool>,
     /// Only say whom it would touch.
     #[arg(long)]
     pub dry_run: bool,
