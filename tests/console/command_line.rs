@@ -156,6 +156,9 @@ fn doors_are_grouped_shared_and_withdrawn() {
         place.contains("Lab") && place.contains("Ring 42"),
         "{place}"
     );
+    let all = daemon.done(&["users", "revoke-keys", "bo", "--yes"]);
+    assert!(all.contains("1 key"), "{all}");
+    daemon.done(&["keys", "grant", "outside", "bo"]);
     let revoked = daemon.done(&["keys", "revoke", "outside", "--all", "--yes"]);
     assert!(revoked.contains("is taken from 2 users"), "{revoked}");
 }

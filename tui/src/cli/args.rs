@@ -253,6 +253,14 @@ pub enum UsersAction {
         #[command(flatten)]
         fields: UserFields,
     },
+    /// Take every key from a user; cards stay.
+    RevokeKeys {
+        /// Which user.
+        user: String,
+        /// Do not ask.
+        #[arg(long, short)]
+        yes: bool,
+    },
     /// Remove a user: keys are taken away and cards no longer open; log rows stay.
     #[command(alias = "rm")]
     Remove {

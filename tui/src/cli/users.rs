@@ -28,6 +28,7 @@ pub(super) async fn run(context: &mut Context, action: Option<UsersAction>) -> R
         UsersAction::Show { user } => show(context, &user).await,
         UsersAction::Add(fields) => add(context, fields).await,
         UsersAction::Edit { user, fields } => edit(context, &user, fields).await,
+        UsersAction::RevokeKeys { user, yes } => revoke_keys(context, &user, yes).await,
         UsersAction::Remove { user, yes } => remove(context, &user, yes).await,
     }
 }
@@ -204,6 +205,20 @@ fn set(user: &mut User, fields: &UserFields, belongs: &Belongs) {
     if let Some(extended) = fields.extended_unlock {
         user.extended_unlock = extended;
     }
+}
+
+async fn revoke_keys(context: &mut Context, name: &str, yes: bool) -> Result<(), Failure> {
+    let user: User = names::find(&context.client, name).await?;
+    let before = context.client.revoke_all_of(user.id, true).await?;
+    let keys = text::count(before.removed.len(), "key");
+    let question = format!("Take {keys} from {} (#{})?", user.full_name(), user.id);
+    context.confirm(&question, yes)?;
+    let applied = context.client.revoke_all_of(user.id, false).await?;
+    if context.json {
+        return context.print_json(&applied);
+    }
+    let keys = text::count(applied.removed.len(), "key");
+    context.print(format_args!("{keys} taken from {}", user.full_name()))
 }
 
 async fn remove(context: &mut Context, name: &str, yes: bool) -> Result<(), Failure> {
