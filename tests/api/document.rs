@@ -8,11 +8,16 @@ use crate::site::Site;
 /// Every route, as a person should review it.
 const ROUTES: &str = "\
 get    /v1/alarms
+get    /v1/alarms/log
+get    /v1/alarms/log/{number}
+post   /v1/alarms/log/{number}/acknowledge
+post   /v1/alarms/log/{number}/clear
 get    /v1/areas
 post   /v1/areas
 delete /v1/areas/{id}
 get    /v1/areas/{id}
 put    /v1/areas/{id}
+get    /v1/areas/{id}/inside
 post   /v1/changes
 get    /v1/companies
 post   /v1/companies
@@ -48,6 +53,8 @@ get    /v1/doors/{id}/users
 get    /v1/events
 get    /v1/events/stream
 get    /v1/events/{seq}
+post   /v1/events/{seq}/enrol
+post   /v1/forgive
 get    /v1/holiday_sets
 post   /v1/holiday_sets
 delete /v1/holiday_sets/{id}
@@ -64,6 +71,7 @@ get    /v1/keys/{id}/doors
 delete /v1/keys/{id}/holders
 get    /v1/keys/{id}/holders
 post   /v1/keys/{id}/send
+post   /v1/learn
 get    /v1/live
 get    /v1/openapi.json
 get    /v1/places

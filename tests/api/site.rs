@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use doorward_api::{Client, UplinkStatus};
 use doorward_core::card::CardRead;
-use doorward_core::controller::{CommandError, DoorStatus, LockState};
+use doorward_core::controller::{CommandError, DoorStatus, LearnError, LockState};
 use doorward_core::decide::Policy;
+use doorward_core::decide::SiteMap;
 use doorward_core::event::{Event, EventKind};
 use doorward_core::ids::DoorId;
 use doorward_core::model::{Change, DoorMode, Record};
@@ -155,6 +156,12 @@ async fn obey(
                 }
                 let _ = done.send(());
             }
+            DoorsRequest::Forgive { done, .. } => drop(done.send(Ok(()))),
+            DoorsRequest::Learn { done, .. } => {
+                let _ = done.send(Err(LearnError::ReaderUnknown));
+            }
+            DoorsRequest::Site { done, .. } => drop(done.send(SiteMap::default())),
+            DoorsRequest::People { done, .. } => drop(done.send(Vec::new())),
             DoorsRequest::Command { door, done, .. } => {
                 let result = match door {
                     BROKEN_DOOR => Err(CommandError::RelayUnavailable),

@@ -11,6 +11,7 @@
 #[allow(dead_code, reason = "shared with the end-to-end tests")]
 mod house;
 mod keys;
+mod people;
 mod structure;
 #[path = "../end_to_end/table.rs"]
 #[allow(dead_code, reason = "shared with the end-to-end tests")]

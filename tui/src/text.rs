@@ -7,7 +7,8 @@ use doorward_core::decide::Rule;
 use doorward_core::event::{Direction, Event, EventKind, Reason};
 use doorward_core::ids::{DoorId, UserId};
 use doorward_core::model::{
-    Circuit, CredentialData, CredentialState, Door, DoorMode, FailMode, Relock, UserState, Weekday,
+    AuthMethod, Circuit, CredentialData, CredentialState, Door, DoorMode, FailMode, Relock,
+    UserState, Weekday,
 };
 
 pub mod console;
@@ -153,6 +154,11 @@ pub const fn kind(kind: EventKind) -> &'static str {
         EventKind::AlarmCleared => "alarm over",
         EventKind::Started => "doors are served",
         EventKind::Stopped => "stopped in order",
+        EventKind::PassbackViolated => "let in against anti-passback",
+        EventKind::CardLearned => "card learned",
+        EventKind::AlarmAcknowledged => "alarm acknowledged",
+        EventKind::AlarmPutAway => "alarm cleared by an operator",
+        EventKind::Forgiven => "anti-passback forgiven",
         EventKind::ModeChanged => "mode changed",
         EventKind::PlanBegan => "unlocked by its plan",
         EventKind::PlanEnded => "its plan's hours are over",
@@ -180,6 +186,8 @@ pub const fn alarm(kind: AlarmKind) -> &'static str {
         AlarmKind::StorageFailing => "storage is failing",
         AlarmKind::UplinkDown => "broker cannot be reached",
         AlarmKind::PortFailing => "serial port is missing or failing",
+        AlarmKind::Duress => "DURESS: somebody is being forced",
+        AlarmKind::RepeatedDenied => "denied again and again",
         AlarmKind::Fire => "FIRE: doors are released",
     }
 }
@@ -294,6 +302,17 @@ pub const fn credential_state(state: CredentialState) -> &'static str {
         CredentialState::Active => "active",
         CredentialState::Inactive => "inactive",
         CredentialState::Removed => "removed",
+    }
+}
+
+/// What must be shown at a door.
+#[must_use]
+pub const fn method(method: AuthMethod) -> &'static str {
+    match method {
+        AuthMethod::Card => "a card",
+        AuthMethod::Pin => "a PIN",
+        AuthMethod::CardAndPin => "a card and a PIN",
+        AuthMethod::CardOrPin => "a card or a PIN",
     }
 }
 

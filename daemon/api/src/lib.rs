@@ -20,17 +20,20 @@
 //! # }
 //! ```
 
+mod alarm;
 mod change;
 mod client;
 mod event;
 mod live;
 mod page;
+mod people;
 mod problem;
 mod resource;
 mod sse;
 mod status;
 mod why;
 
+pub use alarm::{AlarmNote, AlarmsPage, AlarmsQuery};
 pub use change::{Applied, Changes, DryRun, GrantBody, ModeBody, MoveBody, Saved, SendBody};
 pub use client::{
     ANSWER_MAX, ANSWER_TIMEOUT, Client, ClientError, EventStream, LiveMessage, LiveStream,
@@ -39,6 +42,7 @@ pub use client::{
 pub use event::{EventRow, EventsPage, EventsQuery};
 pub use live::{Alarm, BoardStatus, Live, LiveSnapshot, ReaderStatus};
 pub use page::{ListQuery, PAGE_DEFAULT, PAGE_MAX, Page};
+pub use people::{EnrolBody, ForgiveBody, Inside, LearnBody, LearnedCard};
 pub use problem::{PROBLEM_JSON, ProblemDetails, ProblemKind};
 pub use resource::{DoorUser, DoorView, KeyDoor, KeyView, PlaceContents, Resource, UserDoor};
 pub use sse::{SSE_EVENT_MAX, SseError, SseEvent, SseParser};

@@ -33,6 +33,10 @@ pub enum AlarmKind {
     PortFailing,
     /// A fire input has released its doors.
     Fire,
+    /// Somebody is being forced: a duress PIN was entered at a door.
+    Duress,
+    /// Many denials in a row, or too many wrong PINs, at one reader.
+    RepeatedDenied,
 }
 
 /// What an alarm is about.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::alarm::AlarmKind;
 use crate::card::CardBits;
-use crate::ids::{Actor, CredentialId, DeviceName, DoorId, KeyId, UserId};
+use crate::ids::{Actor, AreaId, CredentialId, DeviceName, DoorId, KeyId, UserId};
 use crate::model::DoorMode;
 use crate::time::{ClockTrust, Wall};
 
@@ -55,9 +55,21 @@ pub struct Event {
     /// The mode in force, for changes of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<DoorMode>,
+    /// The area, where whoever is inside was forgiven.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub area: Option<AreaId>,
     /// The alarm, for alarm events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alarm: Option<AlarmKind>,
+    /// At which serial port, by its path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<DeviceName>,
+    /// The number of the event that raised the alarm, for what operators do about alarms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<u64>,
+    /// What an operator said of it; 0 to 200 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// The revision of the access table that it was decided under.
     pub revision: u64,
 }
@@ -81,7 +93,11 @@ impl Event {
             card: None,
             actor: None,
             mode: None,
+            area: None,
             alarm: None,
+            port: None,
+            of: None,
+            note: None,
             revision,
         }
     }
@@ -133,6 +149,16 @@ pub enum EventKind {
     AlarmRaised,
     /// An alarm's condition ended.
     AlarmCleared,
+    /// Somebody was let in whom soft anti-passback would have refused.
+    PassbackViolated,
+    /// An operator has seen an alarm.
+    AlarmAcknowledged,
+    /// An operator has put an alarm away.
+    AlarmPutAway,
+    /// A card was learned at a reader: it was shown, and not judged.
+    CardLearned,
+    /// An operator forgave: it counts as not known where somebody is.
+    Forgiven,
     /// The daemon serves the doors.
     Started,
     /// The daemon stopped in order.

@@ -14,6 +14,7 @@
 //! - [`sample`]: random tables for benches and demos.
 
 pub mod alarm;
+pub mod alarm_log;
 pub mod card;
 pub mod controller;
 pub mod date;

@@ -117,13 +117,13 @@ impl fmt::Debug for PinKey {
     }
 }
 
-/// What is stored of a PIN. Text form: 24 hexadecimal digits. `Debug` does not show it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// What is stored of a PIN. The default is the print of no PIN, and is never stored. Text form: 24 hexadecimal digits. `Debug` does not show it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct PinPrint([u8; Self::BYTES]);
 
 /// Why text is not the print of a PIN.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a PIN's print has {} hexadecimal digits", PinPrint::BYTES * 2)]
+#[error("a PIN's print has {} hexadecimal digits, not all of them 0", PinPrint::BYTES * 2)]
 pub struct PinPrintError;
 
 impl PinPrint {
@@ -160,7 +160,10 @@ impl FromStr for PinPrint {
         for (at, byte) in bytes.iter_mut().enumerate() {
             *byte = u8::from_str_radix(&text[at * 2..at * 2 + 2], 16).map_err(|_| PinPrintError)?;
         }
-        Ok(Self(bytes))
+        match Self(bytes) {
+            none if none == Self::default() => Err(PinPrintError),
+            print => Ok(print),
+        }
     }
 }
 
@@ -222,6 +225,7 @@ mod tests {
             "0123",
             "0123456789abcdef0011223g",
             "é123456789abcdef0011223",
+            "000000000000000000000000",
         ] {
             assert_eq!(bad.parse::<PinPrint>(), Err(PinPrintError), "{bad}");
         }

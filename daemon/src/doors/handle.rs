@@ -5,9 +5,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 pub use doorward_api::{Alarm, BoardStatus, Live, ReaderStatus};
 use doorward_core::alarm::{AlarmKind, AlarmSubject};
-use doorward_core::controller::{CommandError, DoorCommand, DoorStatus};
-use doorward_core::ids::{Actor, DeviceName, DoorId};
+use doorward_core::card::CardRead;
+use doorward_core::controller::{CommandError, DoorCommand, DoorStatus, Forgiven, LearnError};
+use doorward_core::decide::SiteMap;
+use doorward_core::ids::{Actor, AreaId, DeviceName, DoorId, UserId};
 use doorward_core::model::TableDelta;
+use doorward_core::time::Wall;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 /// Requests that may wait for the doors; more are refused.
@@ -25,6 +28,44 @@ pub enum DoorsRequest {
         delta: TableDelta,
         /// Told once it is in force.
         done: oneshot::Sender<()>,
+    },
+    /// Forgive: whoever it is is let in as if nobody knew where they are.
+    Forgive {
+        /// Whom.
+        whom: Forgiven,
+        /// Who forgives.
+        actor: Actor,
+        /// Told once it is done.
+        done: oneshot::Sender<Result<(), CommandError>>,
+    },
+    /// Learn the next card that is shown at a reader.
+    Learn {
+        /// Which.
+        reader: DeviceName,
+        /// Who learns.
+        actor: Actor,
+        /// Told the card.
+        done: oneshot::Sender<Result<CardRead, LearnError>>,
+    },
+    /// Tell what the rules would see of the site.
+    Site {
+        /// At this door.
+        door: DoorId,
+        /// For this user.
+        user: Option<UserId>,
+        /// Told it.
+        done: oneshot::Sender<SiteMap>,
+    },
+    /// Tell who is inside an area.
+    People {
+        /// Which.
+        area: AreaId,
+        /// From the first behind this user.
+        after: Option<UserId>,
+        /// At most so many.
+        limit: usize,
+        /// Told them, and since when.
+        done: oneshot::Sender<Vec<(UserId, Wall)>>,
     },
     /// Operate a door.
     Command {
@@ -124,6 +165,61 @@ impl DoorsHandle {
                 mpsc::error::TrySendError::Closed(_) => DoorsError::Stopped,
             })?;
         Ok(result.await.map_err(|_| DoorsError::Stopped)??)
+    }
+
+    /// Forgives. Returns once it is done.
+    pub async fn forgive(&self, whom: Forgiven, actor: Actor) -> Result<(), DoorsError> {
+        let (done, result) = oneshot::channel();
+        self.ask(DoorsRequest::Forgive { whom, actor, done })?;
+        Ok(result.await.map_err(|_| DoorsError::Stopped)??)
+    }
+
+    /// Learns the next card that is shown at a reader. Returns once one is, or none was in time.
+    pub async fn learn(
+        &self,
+        reader: DeviceName,
+        actor: Actor,
+    ) -> Result<Result<CardRead, LearnError>, DoorsError> {
+        let (done, result) = oneshot::channel();
+        self.ask(DoorsRequest::Learn {
+            reader,
+            actor,
+            done,
+        })?;
+        result.await.map_err(|_| DoorsError::Stopped)
+    }
+
+    /// What the rules would see of the site for a user at a door.
+    pub async fn site(&self, door: DoorId, user: Option<UserId>) -> Result<SiteMap, DoorsError> {
+        let (done, result) = oneshot::channel();
+        self.ask(DoorsRequest::Site { door, user, done })?;
+        result.await.map_err(|_| DoorsError::Stopped)
+    }
+
+    /// At most `limit` of those inside an area, in the order of their numbers, and since when.
+    pub async fn people(
+        &self,
+        area: AreaId,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<(UserId, Wall)>, DoorsError> {
+        let (done, result) = oneshot::channel();
+        self.ask(DoorsRequest::People {
+            area,
+            after,
+            limit,
+            done,
+        })?;
+        result.await.map_err(|_| DoorsError::Stopped)
+    }
+
+    fn ask(&self, request: DoorsRequest) -> Result<(), DoorsError> {
+        self.requests
+            .try_send(request)
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => DoorsError::Busy,
+                mpsc::error::TrySendError::Closed(_) => DoorsError::Stopped,
+            })
     }
 
     /// The live state as of now.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use doorward_core::alarm::AlarmChange;
-use doorward_core::controller::{Controller, ControllerConfig, KeptState};
+use doorward_core::controller::{Controller, ControllerConfig, KeptState, Remembered};
 use doorward_core::ids::{DeviceName, DoorId};
 use doorward_core::index::AccessIndex;
 use doorward_core::model::{Door, Record};
@@ -53,6 +53,8 @@ pub(crate) struct DoorsSetup {
     pub(crate) states: StateSink,
     /// What the states were when the doors were last served.
     pub(crate) kept: BTreeMap<DoorId, KeptState>,
+    /// What was remembered of people then.
+    pub(crate) people: Vec<Remembered>,
     pub(crate) activations: mpsc::Sender<PlanActivation>,
     pub(crate) stop: CancellationToken,
 }
@@ -138,6 +140,7 @@ async fn serve(setup: DoorsSetup, served: oneshot::Sender<()>) {
     for record in &setup.records {
         controller.put_record(setup.clock.now(), record);
     }
+    controller.restore_people(setup.clock.now(), setup.people);
     for (door, state) in setup.kept {
         controller.restore(door, state);
     }

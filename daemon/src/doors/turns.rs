@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use doorward_core::alarm::{AlarmChange, AlarmKind, AlarmSubject, Condition};
+use doorward_core::card::CardRead;
 use doorward_core::controller::{
-    BoardEvent, CommandError, CommandId, Controller, Feedback, Input, KeptState, Output,
-    RecordToken, RelayCommand,
+    BoardEvent, CommandError, CommandId, Controller, Feedback, Input, KeptState, LearnError,
+    Output, RecordToken, RelayCommand, Remembered,
 };
 use doorward_core::ids::{BoardIx, DeviceName, DoorId, ReaderIx, UserId};
 use doorward_core::index::AccessIndex;
@@ -45,6 +46,9 @@ pub(super) struct Devices {
 /// What the names of doors' kept states begin with; the door's number follows.
 pub(crate) const KEPT_DOOR: &str = "door/";
 
+/// What the names begin with of what is remembered of people.
+pub(crate) const KEPT_PEOPLE: &str = "people/";
+
 /// A pending plan that somebody has activated at its door.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PlanActivation {
@@ -72,6 +76,7 @@ pub(super) struct Turns {
     devices: Devices,
     clock: Arc<Clock>,
     commands: BTreeMap<CommandId, oneshot::Sender<Result<(), CommandError>>>,
+    lessons: BTreeMap<CommandId, oneshot::Sender<Result<CardRead, LearnError>>>,
     next_command: u64,
     /// The alarms that hold, and since when.
     alarms: BTreeMap<(AlarmKind, AlarmSubject), Wall>,
@@ -118,6 +123,7 @@ impl Turns {
             devices,
             clock,
             commands: BTreeMap::new(),
+            lessons: BTreeMap::new(),
             next_command: 0,
             alarms: BTreeMap::new(),
         }
@@ -210,8 +216,7 @@ impl Turns {
                 actor,
                 done,
             }) => {
-                let id = CommandId(self.next_command);
-                self.next_command += 1;
+                let id = self.next_id();
                 self.commands.insert(id, done);
                 self.handle(
                     now,
@@ -223,10 +228,44 @@ impl Turns {
                     },
                 );
             }
+            Wake::Request(DoorsRequest::Forgive { whom, actor, done }) => {
+                let id = self.next_id();
+                self.commands.insert(id, done);
+                self.handle(now, Input::Forgive { id, whom, actor });
+            }
+            Wake::Request(DoorsRequest::Learn {
+                reader,
+                actor,
+                done,
+            }) => {
+                let id = self.next_id();
+                self.lessons.insert(id, done);
+                self.handle(now, Input::Learn { id, reader, actor });
+            }
+            Wake::Request(DoorsRequest::Site { door, user, done }) => {
+                // Whoever asked may have gone.
+                let _ = done.send(self.controller.site_for(door, user, now.mono));
+            }
+            Wake::Request(DoorsRequest::People {
+                area,
+                after,
+                limit,
+                done,
+            }) => {
+                let people = self.controller.people_in(area, after, limit);
+                // Whoever asked may have gone.
+                let _ = done.send(people);
+            }
             Wake::Index(index) => self.install(*index),
             Wake::Time => self.controller.handle_timeout(now),
             Wake::Stop => {}
         }
+    }
+
+    fn next_id(&mut self) -> CommandId {
+        let id = CommandId(self.next_command);
+        self.next_command += 1;
+        id
     }
 
     fn handle(&mut self, now: Now, input: Input) {
@@ -339,6 +378,13 @@ impl Turns {
                         log::error!("the plan of door {door} is not activated: {error}");
                     }
                 }
+                Output::Remember(what) => self.remember(&what),
+                Output::Learned { id, result } => {
+                    if let Some(done) = self.lessons.remove(&id) {
+                        // Whoever asked may have gone.
+                        let _ = done.send(result);
+                    }
+                }
                 Output::CommandDone { id, result } => {
                     if let Some(done) = self.commands.remove(&id) {
                         // Whoever asked may have gone.
@@ -361,6 +407,25 @@ impl Turns {
                 .states
                 .keep(&format!("{KEPT_DOOR}{door}"), bytes),
             Err(error) => log::error!("the state of door {door} is not kept: {error}"),
+        }
+    }
+
+    fn remember(&self, what: &Remembered) {
+        let name = match what {
+            Remembered::User { user, .. } => format!("{KEPT_PEOPLE}user/{user}"),
+            Remembered::CardLockout { credential, .. } => {
+                format!("{KEPT_PEOPLE}card/{credential}")
+            }
+            Remembered::ReaderLockout { reader, .. } => format!("{KEPT_PEOPLE}reader/{reader}"),
+        };
+        let forgotten = matches!(what, Remembered::User { location: None, .. });
+        let bytes = match forgotten {
+            true => Ok(Vec::new()),
+            false => serde_json::to_vec(what),
+        };
+        match bytes {
+            Ok(bytes) => self.devices.states.keep(&name, bytes),
+            Err(error) => log::error!("`{name}` is not kept: {error}"),
         }
     }
 

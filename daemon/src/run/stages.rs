@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use doorward_core::controller::{ControllerConfig, KeptState};
+use doorward_api::{Alarm, Live};
+use doorward_core::controller::{ControllerConfig, KeptState, Remembered};
 use doorward_core::decide::Policy;
 use doorward_core::ids::DoorId;
 use doorward_core::index::AccessIndex;
@@ -17,7 +18,7 @@ use super::office::{self, OfficeSetup};
 use super::{Fault, Prepared};
 use crate::clock::{Clock, WallSource};
 use crate::config::ClockRule;
-use crate::doors::{self, DoorsHandle, DoorsSetup, KEPT_DOOR, live_channel};
+use crate::doors::{self, DoorsHandle, DoorsSetup, KEPT_DOOR, KEPT_PEOPLE, live_channel};
 use crate::relays::config::LineConfig;
 use crate::store::{StateSink, Store, StoreError, StoreOptions, TableView};
 use crate::system::exit::Exit;
@@ -25,6 +26,8 @@ use crate::system::threads::NamedThread;
 
 /// Alarms of the office that may wait for the doors.
 const ALARMS_MAX: usize = 16;
+/// Alarms of the history that are looked at for what still stands after a restart.
+const ALARMS_TOLD_MAX: usize = 1_000;
 /// Activated plans that may wait for the office; of more, the credential must be shown again.
 const ACTIVATIONS_MAX: usize = 16;
 /// Records read at once while the access index warms.
@@ -72,6 +75,7 @@ fn serve_on(prepared: &mut Prepared, store: &Store, clock: &Arc<Clock>) -> Resul
         .map_err(|error| system(&error))?;
     let stop = CancellationToken::new();
     let (handle, requests) = DoorsHandle::new();
+    tell_alarms_of_moments(store, &handle)?;
     let (live, live_inbox) = live_channel();
     let (alarms, alarm_inbox) = mpsc::channel(ALARMS_MAX);
     let (index, index_inbox) = mpsc::channel(1);
@@ -89,6 +93,7 @@ fn serve_on(prepared: &mut Prepared, store: &Store, clock: &Arc<Clock>) -> Resul
             boards: prepared.board_names(),
             record_deadline_ms: prepared.config.doors.record_deadline_ms,
             policy,
+            pin_key: Some(store.pin_key().clone()),
         },
         buses: prepared.bus_plans()?,
         lines: with_safe_states(std::mem::take(&mut prepared.lines), &doors),
@@ -96,6 +101,7 @@ fn serve_on(prepared: &mut Prepared, store: &Store, clock: &Arc<Clock>) -> Resul
         records: doors_hang_on(&table)?,
         doors,
         kept: kept_states(&states)?,
+        people: remembered_people(&states)?,
         states,
         activations,
         cards: Arc::clone(&prepared.cards),
@@ -199,6 +205,32 @@ fn doors_hang_on(table: &TableView) -> Result<Vec<Record>, StoreError> {
         records.extend(table.records(kind, None, usize::MAX)?);
     }
     Ok(records)
+}
+
+/// Alarms that have no condition stand until somebody clears them, over a restart, too.
+fn tell_alarms_of_moments(store: &Store, doors: &DoorsHandle) -> Result<(), StoreError> {
+    for alarm in store.alarms_before(u64::MAX, ALARMS_TOLD_MAX, true)? {
+        if alarm.kind.is_of_a_moment() {
+            doors.publish(Live::AlarmRaised(Alarm {
+                kind: alarm.kind,
+                subject: alarm.subject,
+                since: alarm.raised,
+            }));
+        }
+    }
+    Ok(())
+}
+
+/// What was remembered of people over the restart. What cannot be read is forgotten: nobody is
+/// refused for it.
+fn remembered_people(states: &StateSink) -> Result<Vec<Remembered>, StoreError> {
+    let kept = states.kept(KEPT_PEOPLE)?;
+    let remembered = kept.iter().filter_map(|(name, state)| {
+        serde_json::from_slice(state)
+            .inspect_err(|error| log::error!("what was kept of `{name}` cannot be read: {error}"))
+            .ok()
+    });
+    Ok(remembered.collect())
 }
 
 /// What was kept of doors over the restart. What cannot be read is as if not kept: the door stands

@@ -42,6 +42,8 @@ pub(super) struct Trees {
     pub(super) events: Tree,
     /// How far readers of the passage log have come, by name.
     pub(super) cursors: Tree,
+    /// The history of alarms.
+    pub(super) alarms: Tree,
     /// States of running parts, by name.
     pub(super) kept: Tree,
 }
@@ -65,6 +67,7 @@ impl Database {
             table: db.open_tree("table")?,
             events: db.open_tree("events")?,
             cursors: db.open_tree("cursors")?,
+            alarms: db.open_tree("alarms")?,
             kept: db.open_tree("kept")?,
             db,
         };

@@ -13,6 +13,7 @@
 //! changes are refused; [`StoreHealth`] says so.
 
 mod access;
+mod alarms;
 mod audit;
 pub mod chain;
 mod changes;

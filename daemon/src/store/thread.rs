@@ -6,19 +6,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use doorward_core::event::Event;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::chain::Hash;
 use super::changes::{ChangeRequest, Decided};
-use super::database::Database;
+use super::database::{Database, Trees};
 use super::failure::Failure;
 use super::files::SyncCounts;
 use super::shared::Shared;
 use super::sink::{AppendAck, AppendError, EVENTS_WAITING_MAX, Queued};
 use super::table::Undo;
-use super::{StoreError, StoreOptions, events, journal, salt};
+use super::{StoreError, StoreOptions, alarms, events, journal, salt};
 
 /// The most events written between two syncs.
 const EVENTS_TOGETHER_MAX: usize = 1024;
@@ -31,6 +32,8 @@ const CURSORS_DURABLE_MS: u64 = 1_000;
 struct Pending {
     seq: u64,
     value: Vec<u8>,
+    /// The event itself, where the history of alarms needs it.
+    alarm: Option<Box<Event>>,
     token: u64,
     acks: mpsc::UnboundedSender<AppendAck>,
     told: Told,
@@ -89,6 +92,7 @@ impl EventLog {
         self.pending.push_back(Pending {
             seq,
             value,
+            alarm: alarms::concerns(&queued.event).then(|| Box::new(queued.event.clone())),
             token: queued.token,
             acks: queued.acks.clone(),
             told: Told::Nothing,
@@ -96,9 +100,14 @@ impl EventLog {
         Ok(())
     }
 
-    fn write(&self, tree: &sled::Tree) -> Result<(), StoreError> {
+    fn write(&self, trees: &Trees) -> Result<(), StoreError> {
         for event in &self.pending {
-            tree.insert(event.seq.to_be_bytes(), event.value.as_slice())?;
+            trees
+                .events
+                .insert(event.seq.to_be_bytes(), event.value.as_slice())?;
+            if let Some(alarm) = &event.alarm {
+                alarms::apply(&trees.alarms, event.seq, alarm)?;
+            }
         }
         Ok(())
     }
@@ -241,7 +250,7 @@ impl Worker {
             return Err(StoreError::Stopped);
         };
         let written = self.shared.watched(|| {
-            self.log.write(&database.trees.events)?;
+            self.log.write(&database.trees)?;
             for (name, seq) in &cursors {
                 database.trees.cursors.insert(name, &seq.to_be_bytes())?;
             }

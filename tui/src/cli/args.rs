@@ -10,10 +10,14 @@ use doorward_core::model::{CredentialState, UserState};
 use super::parse;
 
 mod doors;
+mod people;
 mod structure;
 
 use crate::demo::{DaemonArgs, DemoArgs};
 pub use doors::{DoorFields, DoorModeArg, DoorsAction, FailModeArg, RelockArg};
+pub use people::{
+    AlarmMarkArgs, AlarmsAction, AreaRules, AreasAction, DoorRules, EnrolArgs, ForgiveArgs,
+};
 pub use structure::{
     CompaniesAction, GrantArgs, GroupsAction, HoldingArg, KeyEdit, LanguageArg, PlaceFields,
     PlacesAction, QuickArg, Setting,
@@ -169,6 +173,26 @@ pub enum Command {
         /// What about them; none lists.
         #[command(subcommand)]
         action: Option<SchedulesAction>,
+    },
+    /// List, add, change and remove areas; show who is inside, and forgive.
+    #[command(
+        alias = "area",
+        after_help = "Examples:\n  doorward areas add Vault --passback hard --most 4 --two-person while-empty\n  doorward doors rules 'Vault door' --ask card-and-pin --inside Vault\n  doorward areas inside Vault\n  doorward areas forgive --user 'Anna Berg'"
+    )]
+    Areas {
+        /// What about them; none lists.
+        #[command(subcommand)]
+        action: Option<AreasAction>,
+    },
+    /// List alarms; acknowledge and clear them.
+    #[command(
+        alias = "alarm",
+        after_help = "Examples:\n  doorward alarms\n  doorward alarms list --all\n  doorward alarms acknowledge 1041 --note 'on my way'\n  doorward alarms clear 1041"
+    )]
+    Alarms {
+        /// What about them; none lists those that stand.
+        #[command(subcommand)]
+        action: Option<AlarmsAction>,
     },
     /// Show the passage log, oldest first; follow it as it grows.
     #[command(
@@ -431,6 +455,35 @@ pub enum CredentialsAction {
         /// What is printed on it, or any note.
         #[arg(long, value_name = "TEXT", default_value = "")]
         label: String,
+    },
+    /// Give a user a PIN. It is asked for, or read from the input; it is never shown again.
+    Pin {
+        /// Who has it.
+        #[arg(long, value_name = "USER")]
+        user: Option<String>,
+        /// It opens as any PIN, and raises a silent alarm.
+        #[arg(long)]
+        duress: bool,
+        /// Any note.
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        label: String,
+    },
+    /// Wait for a card at a reader, and add it.
+    Learn {
+        /// At which reader, by its name in `site.toml`.
+        reader: String,
+        /// Whose it is, and what of it is meant.
+        #[command(flatten)]
+        enrol: EnrolArgs,
+    },
+    /// Add the card of an event: of an unknown card that was refused.
+    Enrol {
+        /// The number of the event.
+        #[arg(value_parser = people::event_number)]
+        event: u64,
+        /// Whose it is, and what of it is meant.
+        #[command(flatten)]
+        enrol: EnrolArgs,
     },
     /// Change a credential; what is not given stays.
     Edit {

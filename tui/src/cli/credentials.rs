@@ -12,7 +12,7 @@ use super::args::{CredentialDataArgs, CredentialsAction};
 use super::context::Context;
 use super::failure::Failure;
 use super::table::Table;
-use super::{names, time};
+use super::{enrol, names, time};
 use crate::text;
 
 pub(super) async fn run(
@@ -40,6 +40,13 @@ pub(super) async fn run(
             };
             add(context, &credential).await
         }
+        CredentialsAction::Pin {
+            user,
+            duress,
+            label,
+        } => enrol::pin(context, user.as_deref(), duress, &label).await,
+        CredentialsAction::Learn { reader, enrol } => enrol::learn(context, &reader, &enrol).await,
+        CredentialsAction::Enrol { event, enrol } => enrol::enrol(context, event, &enrol).await,
         CredentialsAction::Edit {
             credential,
             user,

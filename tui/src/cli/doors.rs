@@ -33,6 +33,9 @@ pub(super) async fn run(context: &mut Context, action: Option<DoorsAction>) -> R
             structure::withdraw(context, &door, &from, yes).await
         }
         DoorsAction::Move { door, to } => structure::move_door(context, &door, &to).await,
+        DoorsAction::Rules { door, rules } => {
+            super::areas::door_rules(context, &door, &rules).await
+        }
         DoorsAction::Remove { door, yes } => remove(context, &door, yes).await,
     }
 }
@@ -300,6 +303,7 @@ pub(crate) fn settings(door: &Door) -> Vec<(&'static str, String)> {
             ),
         ),
         ("Held open", held_open(door)),
+        ("Asks for", super::areas::asks(&door.authentication)),
         ("Lock type", text::fail_mode(door.fail_mode).to_owned()),
         ("Entry readers", listed(&wiring.entry_readers)),
         ("Exit readers", listed(&wiring.exit_readers)),

@@ -1,9 +1,12 @@
 //! The command line.
 
+mod alarms;
+mod areas;
 pub mod args;
 mod context;
 mod credentials;
 mod doors;
+mod enrol;
 mod events;
 pub mod failure;
 pub mod held;
@@ -93,6 +96,8 @@ async fn call(context: &mut Context, command: Command) -> Result<(), Failure> {
         Command::Companies { action } => structure::companies(context, action).await,
         Command::Credentials { action } => credentials::run(context, action).await,
         Command::Schedules { action } => schedules::run(context, action).await,
+        Command::Areas { action } => areas::run(context, action).await,
+        Command::Alarms { action } => alarms::run(context, action).await,
         Command::Events(args) => events::run(context, args).await,
         Command::Unlock { door } => doors::unlock(context, &door).await,
         Command::Why { user, door, at } => why::run(context, &user, &door, &at).await,

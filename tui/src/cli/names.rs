@@ -1,7 +1,7 @@
 //! Finding doors, users, keys and schedules by number, name, or the beginning of a name.
 
 use doorward_api::{Client, ClientError, ListQuery, PAGE_MAX, ProblemKind, Resource};
-use doorward_core::model::{Company, Door, DoorGroup, Key, Place, Schedule, User, UserState};
+use doorward_core::model::{Area, Company, Door, DoorGroup, Key, Place, Schedule, User, UserState};
 
 use super::failure::Failure;
 
@@ -64,6 +64,13 @@ impl Named for DoorGroup {
 
 impl Named for Company {
     const WORD: &'static str = "company";
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+}
+
+impl Named for Area {
+    const WORD: &'static str = "area";
     fn name(&self) -> String {
         self.name.clone()
     }

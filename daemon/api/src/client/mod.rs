@@ -9,8 +9,9 @@ mod structure;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use doorward_core::alarm_log::AlarmRecord;
 use doorward_core::decide::Explanation;
-use doorward_core::ids::{DoorGroupId, DoorId, KeyId, PlaceId, UserId};
+use doorward_core::ids::{AreaId, DoorGroupId, DoorId, KeyId, PlaceId, UserId};
 use doorward_core::model::{Credential, DoorMode, Grant};
 use hyper::Method;
 use serde::Serialize;
@@ -20,8 +21,10 @@ pub use error::ClientError;
 pub use stream::{EventStream, LiveMessage, LiveStream, SILENCE_MAX};
 
 use crate::{
-    Alarm, Applied, Changes, DEFAULT_SOCKET, DoorUser, DoorView, EventRow, EventsPage, EventsQuery,
-    GrantBody, ListQuery, ModeBody, Page, Resource, Saved, Status, UserDoor, WhyRequest,
+    Alarm, AlarmNote, AlarmsPage, AlarmsQuery, Applied, Changes, DEFAULT_SOCKET, DoorUser,
+    DoorView, EnrolBody, EventRow, EventsPage, EventsQuery, ForgiveBody, GrantBody, Inside,
+    LearnBody, LearnedCard, ListQuery, ModeBody, Page, Resource, Saved, Status, UserDoor,
+    WhyRequest,
 };
 use exchange::Call;
 
@@ -100,6 +103,22 @@ impl Client {
         }
         self.write(Method::POST, &format!("/v1/{}", R::COLLECTION), &body)
             .await
+    }
+
+    /// Makes a PIN for a user. Only its print is stored, and nothing tells its digits again.
+    pub async fn create_pin(
+        &self,
+        user: Option<UserId>,
+        pin: &str,
+        duress: bool,
+        label: &str,
+    ) -> Result<Saved<Credential>, ClientError> {
+        let body = serde_json::json!({
+            "user": user,
+            "data": { "kind": "pin", "pin": pin, "duress": duress },
+            "label": label,
+        });
+        self.write(Method::POST, "/v1/credentials", &body).await
     }
 
     /// Replaces the record of the same id.
@@ -277,6 +296,66 @@ impl Client {
     /// The live state: first a snapshot, then what changes.
     pub async fn live_stream(&self) -> Result<LiveStream, ClientError> {
         LiveStream::open(&self.socket, "/v1/live").await
+    }
+
+    /// The history of alarms.
+    pub async fn alarm_log(&self, query: &AlarmsQuery) -> Result<AlarmsPage, ClientError> {
+        self.read(&format!("/v1/alarms/log{}", query.to_query()))
+            .await
+    }
+
+    /// Says that an alarm was seen.
+    pub async fn acknowledge_alarm(
+        &self,
+        number: u64,
+        note: &AlarmNote,
+    ) -> Result<AlarmRecord, ClientError> {
+        let path = format!("/v1/alarms/log/{number}/acknowledge");
+        self.write(Method::POST, &path, note).await
+    }
+
+    /// Puts an alarm away.
+    pub async fn clear_alarm(
+        &self,
+        number: u64,
+        note: &AlarmNote,
+    ) -> Result<AlarmRecord, ClientError> {
+        let path = format!("/v1/alarms/log/{number}/clear");
+        self.write(Method::POST, &path, note).await
+    }
+
+    /// Waits for the next card at a reader: it is told, and not judged.
+    pub async fn learn_card(&self, reader: &str) -> Result<LearnedCard, ClientError> {
+        let body = LearnBody {
+            reader: reader.into(),
+        };
+        self.write(Method::POST, "/v1/learn", &body).await
+    }
+
+    /// Makes a credential of the card of an event.
+    pub async fn enrol(
+        &self,
+        event: u64,
+        body: &EnrolBody,
+    ) -> Result<Saved<Credential>, ClientError> {
+        let path = format!("/v1/events/{event}/enrol");
+        self.write(Method::POST, &path, body).await
+    }
+
+    /// Forgives: it counts as not known where somebody is.
+    pub async fn forgive(&self, body: &ForgiveBody) -> Result<(), ClientError> {
+        let call = Call::new(Method::POST, "/v1/forgive").json(body)?;
+        self.send_for_nothing(call).await
+    }
+
+    /// Who is inside an area.
+    pub async fn inside(
+        &self,
+        area: AreaId,
+        query: &ListQuery,
+    ) -> Result<Page<Inside>, ClientError> {
+        self.read(&format!("/v1/areas/{area}/inside{}", query.to_query()))
+            .await
     }
 
     /// Alarms whose condition holds.

@@ -2,10 +2,11 @@
 
 use super::door::{Beyond, Cause, DoorMachine, Passage, Pending};
 use super::io::{CommandError, CommandId, DoorCommand, Feedback, ReaderEvent};
+use super::running::SiteNow;
+use super::showing::bits_of;
 use super::{Controller, Touched};
 use crate::alarm::AlarmKind;
-use crate::card::CardRead;
-use crate::decide::{Decision, Relay, Request, Rex, Shown, UnlockTime, decide};
+use crate::decide::{Decision, Outcome, Relay, Request, Rex, Shown, UnlockTime, decide_at};
 use crate::event::{Direction, EventKind, Reason};
 use crate::ids::{Actor, DoorId, ReaderIx};
 use crate::view::AccessView;
@@ -27,7 +28,9 @@ impl Controller {
         let fx = &mut self.fx;
         match event {
             ReaderEvent::Card(read) => {
-                self.card(ix, &read, view);
+                if !self.learned(ix, &read) {
+                    self.show(ix, Shown::Card(&read), view);
+                }
             }
             ReaderEvent::Online => {
                 reader.set_online(fx, true);
@@ -41,10 +44,7 @@ impl Controller {
                 reader.set_online(fx, false);
             }
             ReaderEvent::Keys(keys) => {
-                // No door asks for a PIN: an entry is refused when it is complete.
-                if keys.contains(&b'#') {
-                    fx.feedback(ix, Feedback::Denied);
-                }
+                self.keys(ix, &keys, view);
             }
             ReaderEvent::Tamper(present) => {
                 reader.set_fault(fx, AlarmKind::ReaderTamper, present);
@@ -59,7 +59,8 @@ impl Controller {
         touched
     }
 
-    fn card<V: AccessView>(&mut self, ix: ReaderIx, read: &CardRead, view: &V) {
+    /// Decides about what is shown, and does what follows.
+    pub(super) fn show<V: AccessView>(&mut self, ix: ReaderIx, shown: Shown<'_>, view: &V) {
         let Some(reader) = self.readers.get(usize::from(ix.0)) else {
             return;
         };
@@ -71,18 +72,35 @@ impl Controller {
         let request = Request {
             door,
             direction,
-            shown: Shown::Card(read),
+            shown,
             relay: machine.map_or(Relay::Unavailable, DoorMachine::relay),
             rex: machine.map_or(Rex::Unseen, DoorMachine::rex_seen),
         };
-        let decision = decide(view, &request, self.fx.now, self.config.policy);
+        let site = SiteNow {
+            running: &self.running,
+            whereabouts: &self.fx.whereabouts,
+            doors: &self.doors,
+            now: self.fx.now.mono,
+        };
+        let mut decision = decide_at(view, &site, &request, self.fx.now, self.config.policy);
+        if self.keypad_locked(ix, &request) {
+            (decision.outcome, decision.reason) = (Outcome::Denied, Reason::PinLockedOut);
+        }
+        if self.waits_for_more(ix, &request, &decision) {
+            return;
+        }
+        if let Some(door) = door.filter(|_| decision.is_granted()) {
+            self.let_first_in(door, &decision);
+        }
         match door {
             Some(door) if decision.is_granted() => {
                 let beyond = self.beyond(ix, door, direction, &decision, view);
                 self.granted(ix, door, direction, &decision, beyond);
+                self.note_let_in(door, direction, &decision);
             }
-            _ => self.denied(ix, read, &decision),
+            _ => self.denied(ix, &shown, &decision),
         }
+        self.follow_up(ix, &request, &decision);
     }
 
     fn granted(
@@ -124,7 +142,7 @@ impl Controller {
         self.record_then_unlock(door, event, cause, unlock_ms, None);
     }
 
-    fn denied(&mut self, ix: ReaderIx, read: &CardRead, decision: &Decision) {
+    fn denied(&mut self, ix: ReaderIx, shown: &Shown<'_>, decision: &Decision) {
         let Some(reader) = self.readers.get(usize::from(ix.0)) else {
             return;
         };
@@ -138,8 +156,11 @@ impl Controller {
         event.credential = decision.matched.credential;
         event.user = decision.matched.user;
         event.key = decision.matched.key;
-        if matches!(decision.reason, Reason::CardUnknown | Reason::DoorUnknown) {
-            event.card = Some(read.bits);
+        if matches!(
+            decision.reason,
+            Reason::CardUnknown | Reason::CardAmbiguous | Reason::DoorUnknown
+        ) {
+            event.card = bits_of(shown);
         }
         self.fx.feedback(ix, feedback);
         self.fx.record(event);

@@ -1,5 +1,6 @@
 use crate::decide::Policy;
 use crate::ids::{BoardIx, DeviceName, ReaderIx};
+use crate::pin::PinKey;
 
 /// How long storage may take for the event of a grant before the door opens anyway, in
 /// milliseconds, where the site says nothing else.
@@ -43,6 +44,8 @@ pub struct ControllerConfig {
     pub record_deadline_ms: u32,
     /// The site's choices in the rules of access.
     pub policy: Policy,
+    /// The key under which the prints of PINs are made; without it no PIN is right.
+    pub pin_key: Option<PinKey>,
 }
 
 impl ControllerConfig {
@@ -54,6 +57,7 @@ impl ControllerConfig {
             boards,
             record_deadline_ms: RECORD_DEADLINE_MS_DEFAULT,
             policy: Policy::default(),
+            pin_key: None,
         }
     }
 

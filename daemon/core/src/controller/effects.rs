@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::io::{CommandError, CommandId, Feedback, Output, RecordToken, RelayCommand};
+use super::whereabouts::Whereabouts;
 use super::wiring::RelayPoint;
 use crate::alarm::{AlarmChange, AlarmKind, AlarmSubject, Condition};
 use crate::event::{Event, EventKind};
@@ -32,6 +33,8 @@ pub(super) struct Effects {
     pub(super) revision: u64,
     /// Which readers answer; what the others should show is told when they do.
     pub(super) readers_online: Vec<bool>,
+    /// Who is where.
+    pub(super) whereabouts: Whereabouts,
     queue: VecDeque<Output>,
     next_token: u64,
     /// The alarms that hold, and by whose word.
@@ -48,6 +51,7 @@ impl Effects {
             },
             revision: 0,
             readers_online: vec![false; readers],
+            whereabouts: Whereabouts::default(),
             queue: VecDeque::with_capacity(64),
             next_token: 0,
             alarms: BTreeMap::new(),
@@ -91,6 +95,7 @@ impl Effects {
     }
 
     pub(super) fn record(&mut self, event: Event) -> RecordToken {
+        self.note_passing(&event);
         let token = RecordToken(self.next_token);
         self.next_token += 1;
         self.push(Output::Record { token, event });
@@ -141,7 +146,8 @@ impl Effects {
             AlarmSubject::Door(door) => event.door = Some(*door),
             AlarmSubject::Reader(reader) => event.reader = Some(reader.clone()),
             AlarmSubject::Board(board) => event.board = Some(board.clone()),
-            AlarmSubject::Port(_) | AlarmSubject::Appliance => {}
+            AlarmSubject::Port(port) => event.port = Some(port.clone()),
+            AlarmSubject::Appliance => {}
         }
         self.push(Output::Alarm(AlarmChange {
             kind,

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::kept::KeptState;
+use super::learning::LearnError;
+use super::running::{Forgiven, Remembered};
 use crate::alarm::AlarmChange;
 use crate::card::CardRead;
 use crate::event::Event;
-use crate::ids::{Actor, BoardIx, DoorId, ReaderIx, UserId};
+use crate::ids::{Actor, BoardIx, DeviceName, DoorId, ReaderIx, UserId};
 use crate::model::{DoorMode, UnlockPlan};
 use crate::time::Wall;
 
@@ -52,6 +54,24 @@ pub enum Input {
         /// What to do.
         command: DoorCommand,
         /// Who, for the log.
+        actor: Actor,
+    },
+    /// An operator wants to learn the next card shown at a reader.
+    Learn {
+        /// Returned with [`Output::Learned`].
+        id: CommandId,
+        /// Which, by its name in `site.toml`.
+        reader: DeviceName,
+        /// Who learns, for the log.
+        actor: Actor,
+    },
+    /// An operator forgives.
+    Forgive {
+        /// Returned with [`Output::CommandDone`].
+        id: CommandId,
+        /// Whom.
+        whom: Forgiven,
+        /// Who forgives, for the log.
         actor: Actor,
     },
     /// A condition outside the doors begins or ends; it is logged like any other alarm.
@@ -112,6 +132,10 @@ pub enum DoorCommand {
 }
 
 /// What the controller wants done, in this order.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a queue of outputs is short, and kept"
+)]
 #[derive(Debug, Clone)]
 pub enum Output {
     /// Drive a relay.
@@ -158,6 +182,15 @@ pub enum Output {
         /// Who.
         user: Option<UserId>,
     },
+    /// A card was learned, or was not.
+    Learned {
+        /// As given.
+        id: CommandId,
+        /// The card.
+        result: Result<CardRead, LearnError>,
+    },
+    /// To be known again after a restart: durable no later than the event that is recorded next.
+    Remember(Remembered),
     /// An operator's command was carried out or refused.
     CommandDone {
         /// As given.

@@ -13,10 +13,15 @@ mod effects;
 mod hours;
 mod io;
 mod kept;
+mod keypad;
+mod learning;
+mod running;
+mod showing;
 mod standing;
 mod storage;
 #[cfg(test)]
 mod tests;
+mod whereabouts;
 mod wiring;
 
 use std::collections::BTreeMap;
@@ -31,6 +36,9 @@ pub use io::{
     Output, PlanHours, ReaderEvent, RecordToken, RelayCommand, StandsUnlocked,
 };
 pub use kept::{Hold, KeptState};
+pub use keypad::{PIN_ENTRY_MS, PIN_LOCKOUT_MS, PIN_TRIES_MAX, PIN_TRIES_MS};
+pub use learning::{LEARN_MS, LearnError};
+pub use running::{DENIALS_MAX, DENIALS_MS, Forgiven, Remembered, SECOND_PERSON_MS};
 
 use crate::alarm::{AlarmKind, AlarmSubject};
 use crate::event::EventKind;
@@ -43,6 +51,7 @@ use devices::{Board, Reader};
 use door::DoorMachine;
 use effects::{Effects, Source};
 use hours::Calendar;
+use running::Running;
 use storage::Storage;
 use wiring::Wiring;
 
@@ -60,6 +69,7 @@ pub struct Controller {
     storage: Storage,
     calendar: Calendar,
     modes: Modes,
+    running: Running,
     fx: Effects,
     phase: Phase,
     /// What was last said of the clock.
@@ -92,6 +102,7 @@ impl Controller {
         let boards = config.boards.iter().cloned().map(Board::new).collect();
         let mut controller = Self {
             fx: Effects::new(readers.len()),
+            running: Running::new(readers.len()),
             config,
             doors: BTreeMap::new(),
             readers,
@@ -170,6 +181,14 @@ impl Controller {
                 command,
                 actor,
             } => self.command(id, door, command, actor),
+            Input::Learn { id, reader, actor } => {
+                self.learn(id, &reader, actor);
+                Touched::None
+            }
+            Input::Forgive { id, whom, actor } => {
+                self.forgive(id, whom, actor);
+                Touched::None
+            }
             Input::Alarm(change) => {
                 let (kind, subject) = (change.kind, change.subject);
                 self.fx.alarm(kind, subject, change.condition, Source::Told);
@@ -198,6 +217,7 @@ impl Controller {
         }
         self.storage.handle_timeout(&mut self.fx);
         self.look_at_due_hours();
+        self.people_timeout();
         self.tell(&Touched::All);
     }
 
@@ -217,6 +237,7 @@ impl Controller {
             .chain(boards)
             .chain(self.storage.poll_timeout())
             .chain(self.hours_due())
+            .chain(self.running.poll_timeout())
             .min()
     }
 
@@ -236,6 +257,8 @@ impl Controller {
         self.set_now(now);
         self.unassign_readers(id);
         self.modes.remove(RecordRef::Door(id));
+        self.fx.whereabouts.remove_door(id);
+        self.running.first_of_two.remove(&id);
         if let Some(mut door) = self.doors.remove(&id) {
             door.dissolve(&mut self.fx);
         }
@@ -282,6 +305,7 @@ impl Controller {
     fn adopt(&mut self, door: Door) {
         let id = door.id;
         let wiring = Wiring::of(&door, &self.config);
+        self.fx.whereabouts.put_door(&door);
         self.unassign_readers(id);
         for &(reader, direction) in &wiring.readers {
             if let Some(reader) = self.readers.get_mut(usize::from(reader.0)) {

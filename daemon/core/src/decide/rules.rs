@@ -60,7 +60,7 @@ use crate::view::{
 /// [`UntrustedClock`](super::UntrustedClock) decides whether they do; if not, they fail with `clock_not_trusted`. A table
 /// that cannot be read denies with `table_unreadable`.
 ///
-/// Rules 13 to 16 are asked of a site at which nothing goes on; [`decide_at`] asks them of one that
+/// Rules 14 to 18 are asked of a site at which nothing goes on; [`decide_at`] asks them of one that
 /// runs.
 #[inline]
 pub fn decide<V: AccessView>(

@@ -1,5 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use crate::ids::{AreaId, CredentialId, DoorId, UserId};
 use crate::time::Wall;
 
@@ -23,7 +25,7 @@ pub trait SiteState {
 }
 
 /// Where a user is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Location {
     /// The area; `None` for anywhere outside the areas.
     pub area: Option<AreaId>,

@@ -1,11 +1,13 @@
 //! Every route under `/v1`.
 
+mod alarms;
 mod changes;
 mod doors;
 mod events;
 mod grants;
 mod live;
 mod operations;
+mod people;
 mod records;
 mod standing;
 mod status;
@@ -31,6 +33,14 @@ pub(super) fn router() -> (Router<Desk>, Bytes) {
         .routes(routes!(status::status))
         .routes(routes!(status::openapi))
         .routes(routes!(status::alarms))
+        .routes(routes!(alarms::log))
+        .routes(routes!(alarms::one))
+        .routes(routes!(alarms::acknowledge))
+        .routes(routes!(alarms::clear))
+        .routes(routes!(people::learn))
+        .routes(routes!(people::enrol))
+        .routes(routes!(people::forgive))
+        .routes(routes!(people::inside))
         .routes(routes!(changes::apply))
         .routes(routes!(doors::unlock))
         .routes(routes!(doors::users))

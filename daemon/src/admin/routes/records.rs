@@ -232,7 +232,7 @@ async fn replace<R: Resource>(
     Ok(Reply::at(saved, revision))
 }
 
-async fn save<R: Resource>(
+pub(super) async fn save<R: Resource>(
     desk: &Desk,
     may: May<ChangeTable>,
     plan: Plan,

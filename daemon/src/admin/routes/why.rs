@@ -1,8 +1,8 @@
 use axum::extract::State;
 use doorward_api::{WhyRequest, WhySubject};
-use doorward_core::decide::{Explanation, Relay, Request, Rex, Shown, explain};
+use doorward_core::decide::{Explanation, Relay, Request, Rex, Shown, SiteMap, explain_at};
 use doorward_core::event::Direction;
-use doorward_core::model::Door;
+use doorward_core::model::{Credential, Door};
 use doorward_core::time::{ClockTrust, Now};
 
 use crate::admin::body::Json;
@@ -39,6 +39,22 @@ pub(super) async fn why(
     let status = status.filter(|_| asked.at.is_none());
     let policy = desk.office.policy;
     let read_card = desk.office.read_card.clone();
+    let whom = match (&subject, asked.at) {
+        (WhySubject::User(user), _) => Some(*user),
+        (WhySubject::Credential(credential), _) => {
+            let credential = *credential;
+            let found = desk
+                .read(move |view| Ok(view.find::<Credential>(credential)?))
+                .await?;
+            found.and_then(|found| found.user)
+        }
+        (WhySubject::Card(_), _) => None,
+    };
+    // Of another time than now nobody knows who was where.
+    let site = match asked.at {
+        None => desk.office.doors.site(asked.door, whom).await?,
+        Some(_) => SiteMap::default(),
+    };
     desk.read(move |view| {
         let revision = view.revision()?;
         let wired = view
@@ -70,7 +86,7 @@ pub(super) async fn why(
             },
             rex,
         };
-        let explanation = explain(view, &request, now, policy);
+        let explanation = explain_at(view, &site, &request, now, policy);
         Ok(Reply::at(explanation, revision))
     })
     .await

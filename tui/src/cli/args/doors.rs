@@ -1,6 +1,7 @@
 use clap::{Args, Subcommand, ValueEnum};
 use doorward_core::model::{DoorMode, FailMode, InputPoint, OutputPoint, Relock};
 
+use super::people::DoorRules;
 use crate::cli::parse;
 
 /// What about doors.
@@ -63,6 +64,14 @@ pub enum DoorsAction {
         /// To which place.
         #[arg(long, value_name = "PLACE")]
         to: String,
+    },
+    /// Change what a door asks for, and the areas that it lies between.
+    Rules {
+        /// Which door.
+        door: String,
+        /// What to change.
+        #[command(flatten)]
+        rules: DoorRules,
     },
     /// Remove a door; keys lose it.
     #[command(alias = "rm")]

@@ -183,6 +183,10 @@ pub(super) const fn sign(theme: &Theme, kind: EventKind) -> (&'static str, Tone)
         | EventKind::FireReleased
         | EventKind::ReaderOffline
         | EventKind::BoardOffline => (symbols.alarm, Tone::Bad),
+        EventKind::PassbackViolated => (symbols.alarm, Tone::Warn),
+        EventKind::Forgiven => (symbols.operator, Tone::Plain),
+        EventKind::AlarmAcknowledged | EventKind::AlarmPutAway => (symbols.operator, Tone::Dim),
+        EventKind::CardLearned => (symbols.other, Tone::Plain),
         EventKind::ModeChanged => (symbols.operator, Tone::Warn),
         EventKind::PlanBegan | EventKind::HoldBegan => (symbols.other, Tone::Plain),
         EventKind::Entered

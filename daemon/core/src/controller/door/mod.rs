@@ -1,5 +1,6 @@
 //! One door: its lock, its contact, its exit button. Pure.
 
+mod beside;
 mod lock;
 mod opening;
 mod standing;

@@ -69,6 +69,7 @@ impl DoorMachine {
             self.set_forced_open(fx);
             return;
         }
+        fx.opened(self.id());
         if let Some(unlock) = &mut self.unlock {
             let first = !unlock.opened;
             unlock.opened = true;

@@ -200,8 +200,10 @@ fn keys_without_a_use_are_refused_when_complete() {
     check(
         "0 running
          1000 reader 1-in keys 12
+         > 1-in shows Waiting
          2000 reader 1-in keys 34#
-         > 1-in shows Denied",
+         > 1-in shows Denied
+         > record Denied pin_unknown door 1 at 1-in Entry",
     );
 }
 

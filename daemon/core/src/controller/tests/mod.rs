@@ -6,6 +6,7 @@
 mod devices;
 mod lock;
 mod opening;
+mod people;
 mod records;
 mod simulation;
 mod site;

@@ -404,6 +404,9 @@ impl Day {
                 output, command, ..
             } => self.relay(DoorId(output.into()), command),
             Output::Record { token, event } => self.record(token, &event),
+            // Each of these stands for itself, until somebody clears it.
+            Output::Alarm(change)
+                if matches!(change.kind, AlarmKind::RepeatedDenied | AlarmKind::Duress) => {}
             Output::Alarm(change) => {
                 let name = (change.kind, change.subject);
                 let changed = match change.condition {
@@ -427,7 +430,11 @@ impl Day {
                     seen.told = Some(status);
                 }
             }
-            Output::Feedback { .. } | Output::Keep { .. } | Output::ActivatePlan { .. } => {}
+            Output::Feedback { .. }
+            | Output::Remember(_)
+            | Output::Learned { .. }
+            | Output::Keep { .. }
+            | Output::ActivatePlan { .. } => {}
         }
     }
 

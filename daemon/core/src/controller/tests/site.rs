@@ -3,12 +3,13 @@ use std::collections::BTreeSet;
 use super::{ClockTrust, Controller, ControllerConfig};
 use crate::alarm::{AlarmChange, AlarmKind, AlarmSubject, Condition};
 use crate::controller::{
-    BoardEvent, CommandId, DoorCommand, Input, LockState, Output, ReaderEvent, RecordToken,
-    RelayCommand,
+    BoardEvent, CommandId, DoorCommand, Forgiven, Input, LockState, Output, ReaderEvent,
+    RecordToken, RelayCommand, Remembered,
 };
+use crate::decide::Location;
 use crate::event::Event;
 use crate::fixture::{card, credential, door, grant, key, place, user, wall};
-use crate::ids::{Actor, BoardIx, DeviceName, DoorId, ReaderIx};
+use crate::ids::{Actor, AreaId, BoardIx, DeviceName, DoorId, ReaderIx, UserId};
 use crate::model::{Change, Door, DoorMode, Record};
 use crate::time::{Mono, Now};
 use crate::view::MapView;
@@ -32,6 +33,7 @@ pub(super) struct Site {
     rex: BTreeSet<u16>,
     now_ms: u64,
     commands: u64,
+    remembered: Vec<Remembered>,
 }
 
 impl Site {
@@ -63,6 +65,7 @@ impl Site {
             rex: BTreeSet::new(),
             now_ms: 0,
             commands: 0,
+            remembered: Vec::new(),
         }
     }
 
@@ -117,6 +120,42 @@ impl Site {
                 self.acks = acks;
                 return Vec::new();
             }
+            ["learn", reader] => {
+                self.commands += 1;
+                self.input(Input::Learn {
+                    id: CommandId(self.commands),
+                    reader: DeviceName::from(reader),
+                    actor: Actor::from("uid 1000"),
+                });
+            }
+            ["forgive", ref whom @ ..] => {
+                self.commands += 1;
+                let whom = match whom {
+                    ["user", id] => Forgiven::User(UserId(id.parse().unwrap())),
+                    ["area", id] => Forgiven::Area(AreaId(id.parse().unwrap())),
+                    _ => Forgiven::Everyone,
+                };
+                self.input(Input::Forgive {
+                    id: CommandId(self.commands),
+                    whom,
+                    actor: Actor::from("uid 1000"),
+                });
+            }
+            // Ends without order, and starts again with what was remembered.
+            ["restart"] => {
+                let mut controller = Controller::new(self.config.clone(), self.doors.clone());
+                controller.set_revision(7);
+                controller.restore_people(now, self.remembered.clone());
+                controller.start(now);
+                self.controller = Some(controller);
+                self.drain();
+                for reader in READERS {
+                    self.happen(&format!("reader {reader} online"));
+                }
+                self.happen("board online");
+                self.happen("inputs");
+                return Vec::new();
+            }
             ["stop"] => self.controller.as_mut().unwrap().stop(now),
             ["wait"] => self.controller.as_mut().unwrap().handle_timeout(now),
             ["ack"] => {
@@ -169,6 +208,7 @@ impl Site {
             ["board", ref words @ ..] => self.board(words),
             ["inputs"] => self.board(&["inputs"]),
             ["reader", name, ref words @ ..] => self.reader(name, words),
+            ["keys", reader, keys] => self.reader(reader, &["keys", keys]),
             ["card", reader, number] => self.reader(reader, &["card", number]),
             [word, nth] => {
                 let nth: u16 = nth.parse().unwrap();
@@ -261,8 +301,10 @@ impl Site {
     fn drain(&mut self) -> Vec<String> {
         let mut lines = Vec::new();
         while let Some(output) = self.controller.as_mut().unwrap().poll_output() {
-            if let Output::Record { token, .. } = &output {
-                self.unacked.push(*token);
+            match &output {
+                Output::Record { token, .. } => self.unacked.push(*token),
+                Output::Remember(what) => self.remembered.push(what.clone()),
+                _ => {}
             }
             if self.status || !matches!(output, Output::Door(_)) {
                 lines.push(line(&output));
@@ -318,6 +360,23 @@ fn line(output: &Output) -> String {
                 mark(!status.relay_online, "relay-offline"),
                 mark(!status.readers_online, "readers-offline"),
             )
+        }
+        Output::Remember(Remembered::User { user, location }) => match location {
+            None => format!("forget user {user}"),
+            Some(Location { area, .. }) => match area {
+                Some(area) => format!("remember user {user} in area {area}"),
+                None => format!("remember user {user} outside"),
+            },
+        },
+        Output::Learned { id, result } => {
+            let result = result.map(|card| card.bits.len());
+            format!("learned {} {result:?}", id.0)
+        }
+        Output::Remember(Remembered::CardLockout { credential, .. }) => {
+            format!("remember lockout of card {credential}")
+        }
+        Output::Remember(Remembered::ReaderLockout { reader, .. }) => {
+            format!("remember lockout of {reader}")
         }
         Output::CommandDone { id, result } => format!("command {} {result:?}", id.0),
         Output::Keep { door, state } => {
