@@ -232,6 +232,25 @@ impl DoorMachine {
         false
     }
 
+    /// Ends an unlock now, as far as it is not for somebody on their way out.
+    pub(super) fn end_unlock(&mut self, fx: &mut Effects) {
+        let now = fx.now.mono;
+        if self.rex {
+            return;
+        }
+        if let Some(unlock) = &mut self.unlock
+            && unlock.relock_at.is_some()
+        {
+            let out = unlock.exit_until.filter(|&until| until > now);
+            unlock.relock_at = out;
+            unlock.settle_at = out.unwrap_or(now).plus_ms(OPEN_GRACE_MS);
+            if !self.stands_unlocked() {
+                self.drive(fx);
+                self.show_steady(fx);
+            }
+        }
+    }
+
     /// After a change of mode, fail mode or relay: ends what the mode forbids, drives the relay.
     pub(super) fn mode_changed(&mut self, fx: &mut Effects) {
         let forbidden = self

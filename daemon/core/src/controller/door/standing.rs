@@ -212,8 +212,8 @@ impl DoorMachine {
         }
         match gesture {
             Some(_) if self.standing.hold.is_some() => {
+                self.end_unlock(fx);
                 self.end_hold(fx, Some(passage));
-                self.relock_early(fx);
             }
             Some(hold) => self.begin_hold(fx, hold, passage),
             None => {}
@@ -256,12 +256,11 @@ impl DoorMachine {
 
     /// Ends a hold earlier, or now.
     pub(in super::super) fn limit_hold(&mut self, fx: &mut Effects, until: Wall) {
-        if let Some(hold) = &mut self.standing.hold {
-            hold.until = until;
-            self.keep(fx);
-        }
         if until <= fx.now.wall {
             self.end_hold(fx, None);
+        } else if let Some(hold) = &mut self.standing.hold {
+            hold.until = until;
+            self.keep(fx);
         }
     }
 
@@ -270,8 +269,8 @@ impl DoorMachine {
         let mut event = self.event(fx, EventKind::RelockedByOperator);
         event.actor = Some(actor);
         fx.record(event);
+        self.end_unlock(fx);
         self.end_hold(fx, None);
-        self.relock_early(fx);
     }
 
     pub(in super::super) const fn hold(&self) -> Option<&Hold> {

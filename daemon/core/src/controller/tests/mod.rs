@@ -10,6 +10,7 @@ mod people;
 mod records;
 mod simulation;
 mod site;
+mod standing;
 mod table;
 
 use std::fmt::Write;

@@ -1,18 +1,21 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{ClockTrust, Controller, ControllerConfig};
 use crate::alarm::{AlarmChange, AlarmKind, AlarmSubject, Condition};
 use crate::controller::{
-    BoardEvent, CommandId, DoorCommand, Forgiven, Input, LockState, Output, ReaderEvent,
+    BoardEvent, CommandId, DoorCommand, Forgiven, Input, KeptState, LockState, Output, ReaderEvent,
     RecordToken, RelayCommand, Remembered,
 };
 use crate::decide::Location;
 use crate::event::Event;
 use crate::fixture::{card, credential, door, grant, key, place, user, wall};
-use crate::ids::{Actor, AreaId, BoardIx, DeviceName, DoorId, ReaderIx, UserId};
-use crate::model::{Change, Door, DoorMode, Record};
+use crate::ids::{Actor, AreaId, BoardIx, DeviceName, DoorId, KeyId, ReaderIx, UserId};
+use crate::model::{Change, Door, DoorMode, Record, RecordRef};
 use crate::time::{Mono, Now};
 use crate::view::MapView;
+
+/// The fire panel's input on the board.
+pub(super) const FIRE_INPUT: u16 = 10;
 
 const READERS: [&str; 5] = ["1-in", "1-out", "2-in", "2-out", "desk"];
 
@@ -27,6 +30,10 @@ pub(super) struct Site {
     pub(super) status: bool,
     pub(super) trust: ClockTrust,
     pub(super) view: MapView,
+    /// What doors hang on besides their own records.
+    pub(super) records: Vec<Record>,
+    kept: BTreeMap<DoorId, KeptState>,
+    fire: bool,
     controller: Option<Controller>,
     unacked: Vec<RecordToken>,
     open: BTreeSet<u16>,
@@ -59,6 +66,9 @@ impl Site {
                 Record::Grant(grant(1, 1)),
                 Record::Grant(grant(2, 1)),
             ]),
+            records: Vec::new(),
+            kept: BTreeMap::new(),
+            fire: false,
             controller: None,
             unacked: Vec::new(),
             open: BTreeSet::new(),
@@ -105,6 +115,13 @@ impl Site {
                 }
                 let mut controller = Controller::new(self.config.clone(), self.doors.clone());
                 controller.set_revision(7);
+                for record in &self.records {
+                    self.view.change(&Change::Put(record.clone()));
+                    controller.put_record(now, record);
+                }
+                for (door, state) in self.kept.clone() {
+                    controller.restore(door, state);
+                }
                 controller.start(now);
                 self.controller = Some(controller);
             }
@@ -155,6 +172,36 @@ impl Site {
                 self.happen("board online");
                 self.happen("inputs");
                 return Vec::new();
+            }
+            ["relock", nth] => {
+                self.commands += 1;
+                self.input(Input::Command {
+                    id: CommandId(self.commands),
+                    door: DoorId(nth.parse().unwrap()),
+                    command: DoorCommand::Relock,
+                    actor: Actor::from("uid 1000"),
+                });
+            }
+            ["fire"] | ["no", "fire"] => {
+                self.fire = words == ["fire"];
+                self.board(&["inputs"]);
+            }
+            ["site", mode] => {
+                let mut site = place();
+                site.mode = mode_of(mode);
+                self.put(Record::Place(site));
+            }
+            // What was pending comes into force.
+            ["activate", nth] => self.change_door(nth, |door| door.plan = door.pending_plan.take()),
+            ["revoke", holder] => {
+                let user = UserId(holder.parse().unwrap());
+                let grant = RecordRef::Grant {
+                    user,
+                    key: KeyId(1),
+                };
+                self.view.change(&Change::Remove(grant));
+                let controller = self.controller.as_mut().unwrap();
+                controller.table_changed(now, &self.view);
             }
             ["stop"] => self.controller.as_mut().unwrap().stop(now),
             ["wait"] => self.controller.as_mut().unwrap().handle_timeout(now),
@@ -227,15 +274,14 @@ impl Site {
     }
 
     fn set_mode(&mut self, nth: &str, mode: &str) {
-        let mode = match mode {
-            "normal" => DoorMode::Normal,
-            "unlocked" => DoorMode::Unlocked,
-            "locked" => DoorMode::Locked,
-            "lockdown" => DoorMode::Lockdown,
-            "emergency-open" => DoorMode::EmergencyOpen,
-            _ => panic!("no mode is called `{mode}`"),
-        };
+        let mode = mode_of(mode);
         self.change_door(nth, |door| door.mode = mode);
+    }
+
+    fn put(&mut self, record: Record) {
+        self.view.change(&Change::Put(record.clone()));
+        let now = self.now();
+        self.controller.as_mut().unwrap().put_record(now, &record);
     }
 
     /// Puts a door changed, or a new one.
@@ -258,7 +304,12 @@ impl Site {
         let closed = (1..=2).filter(|nth| !self.open.contains(nth));
         let contacts = closed.map(|nth| bit(2 * nth - 1));
         let exits = self.rex.iter().map(|nth| bit(2 * nth));
-        contacts.chain(exits).fold(0, |levels, bit| levels | bit)
+        // A fire panel's contact is closed at rest.
+        let fire = (!self.fire).then(|| bit(FIRE_INPUT));
+        contacts
+            .chain(exits)
+            .chain(fire)
+            .fold(0, |levels, bit| levels | bit)
     }
 
     fn board(&mut self, words: &[&str]) {
@@ -304,6 +355,7 @@ impl Site {
             match &output {
                 Output::Record { token, .. } => self.unacked.push(*token),
                 Output::Remember(what) => self.remembered.push(what.clone()),
+                Output::Keep { door, state } => drop(self.kept.insert(*door, state.clone())),
                 _ => {}
             }
             if self.status || !matches!(output, Output::Door(_)) {
@@ -317,6 +369,17 @@ impl Site {
             lines.extend(self.drain());
         }
         lines
+    }
+}
+
+fn mode_of(word: &str) -> DoorMode {
+    match word {
+        "normal" => DoorMode::Normal,
+        "unlocked" => DoorMode::Unlocked,
+        "locked" => DoorMode::Locked,
+        "lockdown" => DoorMode::Lockdown,
+        "emergency-open" => DoorMode::EmergencyOpen,
+        _ => panic!("no mode is called `{word}`"),
     }
 }
 
