@@ -291,7 +291,7 @@ impl House {
         self.wait_coil(door, false);
     }
 
-    fn set_level(&mut self, input: usize, level: bool) {
+    pub(crate) fn set_level(&mut self, input: usize, level: bool) {
         let bit = 1 << (input - 1);
         self.levels = if level {
             self.levels | bit

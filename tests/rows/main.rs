@@ -7,6 +7,7 @@
     reason = "tests stop at the first surprise"
 )]
 
+mod doors;
 #[path = "../end_to_end/house.rs"]
 #[allow(dead_code, reason = "shared with the end-to-end tests")]
 mod house;

@@ -2,7 +2,7 @@
 //! from here, so that a translation has one file to replace.
 
 use doorward_core::alarm::{AlarmKind, AlarmSubject};
-use doorward_core::controller::{DoorStatus, LockState};
+use doorward_core::controller::{DoorStatus, LockState, PlanHours, StandsUnlocked};
 use doorward_core::decide::Rule;
 use doorward_core::event::{Direction, Event, EventKind, Reason};
 use doorward_core::ids::{DoorId, UserId};
@@ -234,6 +234,29 @@ pub const fn mode(mode: DoorMode) -> &'static str {
         DoorMode::Locked => "locked",
         DoorMode::Lockdown => "lockdown",
         DoorMode::EmergencyOpen => "emergency open",
+    }
+}
+
+/// Why a door stands unlocked.
+#[must_use]
+pub const fn stands(stands: StandsUnlocked) -> &'static str {
+    match stands {
+        StandsUnlocked::Fire => "released for fire",
+        StandsUnlocked::EmergencyOpen => "opened in an emergency",
+        StandsUnlocked::Mode => "unlocked until relocked",
+        StandsUnlocked::Hold => "held open by a holder",
+        StandsUnlocked::Plan => "in the hours of its plan",
+    }
+}
+
+/// What a door's plan says of now.
+#[must_use]
+pub const fn plan_hours(hours: PlanHours) -> &'static str {
+    match hours {
+        PlanHours::Closed => "outside its hours",
+        PlanHours::AwaitsFirst => "in its hours, waiting for the first to come in",
+        PlanHours::Open => "in its hours",
+        PlanHours::ClockNotTrusted => "the clock is not trusted",
     }
 }
 

@@ -11,13 +11,15 @@ use super::parse;
 
 mod doors;
 mod people;
+mod standing;
 mod structure;
 
 use crate::demo::{DaemonArgs, DemoArgs};
-pub use doors::{DoorFields, DoorModeArg, DoorsAction, FailModeArg, RelockArg};
+pub use doors::{DoorFields, DoorsAction, FailModeArg, LockdownExitArg, RelockArg};
 pub use people::{
     AlarmMarkArgs, AlarmsAction, AreaRules, AreasAction, DoorRules, EnrolArgs, ForgiveArgs,
 };
+pub use standing::{ModeArg, ModeArgs, ModeAt, PlanArgs};
 pub use structure::{
     CompaniesAction, GrantArgs, GroupsAction, HoldingArg, KeyEdit, LanguageArg, PlaceFields,
     PlacesAction, QuickArg, Setting,
@@ -200,9 +202,35 @@ pub enum Command {
         after_help = "Examples:\n  doorward events --limit 20\n  doorward events --follow --door main\n  doorward events --after 1041 --json"
     )]
     Events(EventsArgs),
-    /// Unlock a door once, for its unlock time.
-    #[command(after_help = "Example:\n  doorward unlock 'Main entrance'")]
+    /// Unlock a door once, for its unlock time; or until it is relocked.
+    #[command(
+        after_help = "Examples:\n  doorward unlock 'Main entrance'\n  doorward unlock 'Main entrance' --until-relocked"
+    )]
     Unlock {
+        /// Which door.
+        door: String,
+        /// Until somebody relocks it, over every restart.
+        #[arg(long)]
+        until_relocked: bool,
+    },
+    /// Lock a door again: ends what was unlocked until relocked, and who holds it open.
+    #[command(after_help = "Example:\n  doorward relock 'Main entrance'")]
+    Relock {
+        /// Which door.
+        door: String,
+    },
+    /// Put a mode in force at a door, a group, a place, or the whole site; the strongest counts.
+    #[command(
+        after_help = "Examples:\n  doorward mode lockdown\n  doorward mode locked --door lab\n  doorward mode emergency-open --place 'North wing'\n  doorward mode normal"
+    )]
+    Mode(ModeArgs),
+    /// Say when a door stands unlocked by itself: pending until it is activated.
+    #[command(
+        after_help = "Examples:\n  doorward plan main --schedule office --first-in Staff\n  doorward plan main --schedule office --dated 'locked 2026-12-24 12:00/2026-12-25 00:00'\n  doorward plan main --none"
+    )]
+    Plan(PlanArgs),
+    /// Put the pending plan of a door in force, where the site allows it away from the door.
+    Activate {
         /// Which door.
         door: String,
     },

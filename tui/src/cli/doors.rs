@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use doorward_api::{DoorView, ListQuery, PAGE_MAX};
 use doorward_core::ids::{DoorId, PlaceId};
 use doorward_core::model::{
-    Door, DoorMode, DoorWiring, FailMode, InputPoint, OutputPoint, Place, Relock,
+    Door, DoorMode, DoorWiring, FailMode, InputPoint, LockdownExit, OutputPoint, Place, Relock,
 };
 use serde_json::json;
 
@@ -189,6 +189,11 @@ fn set(door: &mut Door, fields: &DoorFields) {
     copy(&mut door.extended_unlock_ms, fields.extended_unlock_ms);
     copy(&mut door.held_open_ms, fields.held_open_ms);
     copy(&mut door.held_open_warning_ms, fields.held_open_warning_ms);
+    copy(&mut door.hold_open_ms, fields.hold_open_ms);
+    copy(
+        &mut door.lockdown_exit,
+        fields.lockdown_exit.map(LockdownExit::from),
+    );
     copy(&mut door.relock, fields.relock.map(Relock::from));
     copy(&mut door.fail_mode, fields.fail_mode.map(FailMode::from));
     let wiring = &mut door.wiring;
@@ -201,6 +206,7 @@ fn set(door: &mut Door, fields: &DoorFields) {
     wiring.relay = fields.relay.clone().or(wiring.relay.take());
     wiring.contact = fields.contact.clone().or(wiring.contact.take());
     wiring.rex = fields.rex.clone().or(wiring.rex.take());
+    wiring.fire = fields.fire.clone().or(wiring.fire.take());
 }
 
 async fn remove(context: &mut Context, name: &str, yes: bool) -> Result<(), Failure> {
@@ -269,6 +275,18 @@ fn write_door(out: &mut dyn Write, view: &DoorView) -> io::Result<()> {
         Some(status) => {
             fields.add("Lock", text::lock(status.lock));
             fields.add("Contact", text::leaf(status.open));
+            if let Some(stands) = status.stands {
+                fields.add("Unlocked", text::stands(stands));
+            }
+            if status.mode != door.mode {
+                fields.add("In force", text::mode(status.mode));
+            }
+            if let Some(hours) = status.plan {
+                fields.add("Plan", text::plan_hours(hours));
+            }
+            if status.plan_pending {
+                fields.add("Pending", "a plan that is not activated");
+            }
             let troubles = text::troubles(door, status);
             fields.add(
                 "State",

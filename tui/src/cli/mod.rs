@@ -16,6 +16,7 @@ mod names;
 mod pages;
 pub mod parse;
 mod schedules;
+mod standing;
 mod status;
 mod structure;
 pub mod table;
@@ -99,7 +100,15 @@ async fn call(context: &mut Context, command: Command) -> Result<(), Failure> {
         Command::Areas { action } => areas::run(context, action).await,
         Command::Alarms { action } => alarms::run(context, action).await,
         Command::Events(args) => events::run(context, args).await,
-        Command::Unlock { door } => doors::unlock(context, &door).await,
+        Command::Unlock {
+            door,
+            until_relocked,
+        } if until_relocked => standing::unlock_until_relocked(context, &door).await,
+        Command::Unlock { door, .. } => doors::unlock(context, &door).await,
+        Command::Relock { door } => standing::relock(context, &door).await,
+        Command::Mode(args) => standing::mode(context, args).await,
+        Command::Plan(args) => standing::plan(context, args).await,
+        Command::Activate { door } => standing::activate(context, &door).await,
         Command::Why { user, door, at } => why::run(context, &user, &door, &at).await,
         // Done before a runtime is started.
         Command::Completions { .. }

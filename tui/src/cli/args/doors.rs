@@ -1,7 +1,8 @@
 use clap::{Args, Subcommand, ValueEnum};
-use doorward_core::model::{DoorMode, FailMode, InputPoint, OutputPoint, Relock};
+use doorward_core::model::{FailMode, InputPoint, LockdownExit, OutputPoint, Relock};
 
 use super::people::DoorRules;
+use super::standing::ModeArg;
 use crate::cli::parse;
 
 /// What about doors.
@@ -33,7 +34,7 @@ pub enum DoorsAction {
         name: Option<String>,
         /// Normal, or a mode that stands above all schedules.
         #[arg(long, value_enum)]
-        mode: Option<DoorModeArg>,
+        mode: Option<ModeArg>,
         /// What to change.
         #[command(flatten)]
         fields: DoorFields,
@@ -107,6 +108,16 @@ pub struct DoorFields {
     /// circuit.
     #[arg(long, value_name = "BOARD:INPUT[:no|nc]", value_parser = parse::rex)]
     pub rex: Option<InputPoint>,
+    /// The fire panel's input that releases it; `:no` behind it for a contact that closes in a
+    /// fire.
+    #[arg(long, value_name = "BOARD:INPUT[:nc|no]", value_parser = parse::contact)]
+    pub fire: Option<InputPoint>,
+    /// Whom its exit readers let out in a lockdown.
+    #[arg(long, value_enum)]
+    pub lockdown_exit: Option<LockdownExitArg>,
+    /// The longest that a double badge holds it open, in milliseconds; 0 for not at all.
+    #[arg(long, value_name = "MS")]
+    pub hold_open_ms: Option<u32>,
     /// How long a grant unlocks, in milliseconds.
     #[arg(long, value_name = "MS")]
     pub unlock_ms: Option<u32>,
@@ -127,29 +138,20 @@ pub struct DoorFields {
     pub fail_mode: Option<FailModeArg>,
 }
 
-/// Normal, or a mode that stands above all schedules.
+/// Whom exit readers let out in a lockdown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum DoorModeArg {
-    /// Locked; grants unlock it once.
-    Normal,
-    /// Unlocked until the mode changes.
-    Unlocked,
-    /// Nobody comes in; the exit button goes on.
-    Locked,
-    /// In an emergency: only keys that are exempt let anybody in.
-    Lockdown,
-    /// In an emergency: unlocked, above everything else.
-    EmergencyOpen,
+pub enum LockdownExitArg {
+    /// Whoever they let out at any other time.
+    AsUsual,
+    /// Only holders of exempt keys; needs an exit button.
+    ExemptOnly,
 }
 
-impl From<DoorModeArg> for DoorMode {
-    fn from(mode: DoorModeArg) -> Self {
-        match mode {
-            DoorModeArg::Normal => Self::Normal,
-            DoorModeArg::Unlocked => Self::Unlocked,
-            DoorModeArg::Locked => Self::Locked,
-            DoorModeArg::Lockdown => Self::Lockdown,
-            DoorModeArg::EmergencyOpen => Self::EmergencyOpen,
+impl From<LockdownExitArg> for LockdownExit {
+    fn from(exit: LockdownExitArg) -> Self {
+        match exit {
+            LockdownExitArg::AsUsual => Self::AsUsual,
+            LockdownExitArg::ExemptOnly => Self::ExemptOnly,
         }
     }
 }

@@ -189,7 +189,7 @@ impl Site {
             ["site", mode] => {
                 let mut site = place();
                 site.mode = mode_of(mode);
-                self.put(Record::Place(site));
+                self.put(&Record::Place(site));
             }
             // What was pending comes into force.
             ["activate", nth] => self.change_door(nth, |door| door.plan = door.pending_plan.take()),
@@ -278,10 +278,10 @@ impl Site {
         self.change_door(nth, |door| door.mode = mode);
     }
 
-    fn put(&mut self, record: Record) {
+    fn put(&mut self, record: &Record) {
         self.view.change(&Change::Put(record.clone()));
         let now = self.now();
-        self.controller.as_mut().unwrap().put_record(now, &record);
+        self.controller.as_mut().unwrap().put_record(now, record);
     }
 
     /// Puts a door changed, or a new one.
