@@ -5,6 +5,7 @@
 //! - [`admin`]: the local API. [`uplink`]: MQTT. Both run in the office. [`change`]: how they
 //!   change the table.
 //! - [`config`]: `site.toml`. [`system`]: logging, systemd, signals, exit codes.
+//! - [`presets`]: what is shipped to begin with.
 //! - [`run`]: puts them together and takes them apart again.
 
 pub mod admin;
@@ -14,6 +15,7 @@ pub mod clock;
 pub mod config;
 pub mod doors;
 pub mod permit;
+pub mod presets;
 pub mod readers;
 pub mod relays;
 pub mod run;

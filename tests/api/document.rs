@@ -54,12 +54,14 @@ get    /v1/events
 get    /v1/events/stream
 get    /v1/events/{seq}
 post   /v1/events/{seq}/enrol
+get    /v1/events/{seq}/why
 post   /v1/forgive
 get    /v1/holiday_sets
 post   /v1/holiday_sets
 delete /v1/holiday_sets/{id}
 get    /v1/holiday_sets/{id}
 put    /v1/holiday_sets/{id}
+get    /v1/holiday_sets/{id}/days
 get    /v1/keys
 post   /v1/keys
 delete /v1/keys/{id}
@@ -82,11 +84,14 @@ put    /v1/places/{id}
 get    /v1/places/{id}/contents
 post   /v1/places/{id}/mode
 get    /v1/places/{id}/users
+get    /v1/presets
 get    /v1/schedules
 post   /v1/schedules
+post   /v1/schedules/preview
 delete /v1/schedules/{id}
 get    /v1/schedules/{id}
 put    /v1/schedules/{id}
+get    /v1/schedules/{id}/days
 get    /v1/status
 get    /v1/users
 post   /v1/users
@@ -95,6 +100,7 @@ get    /v1/users/{id}
 put    /v1/users/{id}
 get    /v1/users/{id}/credentials
 get    /v1/users/{id}/doors
+get    /v1/users/{id}/doors/{door}/access
 delete /v1/users/{id}/keys
 get    /v1/users/{id}/keys
 delete /v1/users/{id}/keys/{key}

@@ -29,6 +29,7 @@ mod page;
 mod people;
 mod problem;
 mod resource;
+mod schedule;
 mod sse;
 mod status;
 mod why;
@@ -45,9 +46,13 @@ pub use page::{ListQuery, PAGE_DEFAULT, PAGE_MAX, Page};
 pub use people::{EnrolBody, ForgiveBody, Inside, LearnBody, LearnedCard};
 pub use problem::{PROBLEM_JSON, ProblemDetails, ProblemKind};
 pub use resource::{DoorUser, DoorView, KeyDoor, KeyView, PlaceContents, Resource, UserDoor};
+pub use schedule::{
+    DaysQuery, HolidayDay, HolidayDays, PresetHolidays, PresetHours, Presets, PreviewRequest,
+    SchedulePreview, YearQuery,
+};
 pub use sse::{SSE_EVENT_MAX, SseError, SseEvent, SseParser};
 pub use status::{ApiInfo, Status, StorageState, StorageStatus, UplinkState, UplinkStatus};
-pub use why::{WhyRequest, WhySubject};
+pub use why::{EventWhy, UserAccess, WhyRequest, WhySubject};
 
 /// Where the daemon listens unless `site.toml` says otherwise.
 pub const DEFAULT_SOCKET: &str = "/run/doorward/api.sock";

@@ -1,9 +1,13 @@
 use serde::{Deserialize, Serialize};
 
 use doorward_core::card::CardBits;
+use doorward_core::decide::{AccessSpan, Explanation};
 use doorward_core::event::Direction;
 use doorward_core::ids::{CredentialId, DoorId, UserId};
+use doorward_core::model::RecordRef;
 use doorward_core::time::Wall;
+
+use crate::EventRow;
 
 /// Asks why somebody can or cannot pass a door. Exactly one of `user`, `credential` and `card`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +74,45 @@ impl WhyRequest {
             _ => None,
         }
     }
+}
+
+/// Why a past decision came out as it did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct EventWhy {
+    /// The event.
+    pub event: EventRow,
+    /// The revision of the access table that it was decided under.
+    pub decided_under: u64,
+    /// The table's revision now.
+    pub revision: u64,
+    /// The revision that it is explained by: that which it was decided under, or the present one
+    /// where it cannot be told any more what the table was.
+    pub explained_by: u64,
+    /// What has been changed since it was decided, as far as it may matter here; at most 100.
+    pub changed_since: Vec<RecordRef>,
+    /// Each step; none where the event does not tell who or what was judged.
+    #[serde(default)]
+    pub explanation: Option<Explanation>,
+    /// Whether the explanation comes to the reason that the event has. It need not where the
+    /// decision hung on what went on at the site: who was in which area, which doors stood open.
+    pub agrees: bool,
+}
+
+/// From when until when a user may pass a door, as the table stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct UserAccess {
+    /// Who.
+    pub user: UserId,
+    /// Where.
+    pub door: DoorId,
+    /// The door's time zone.
+    pub time_zone: String,
+    /// The revision of the access table that it is read from.
+    pub revision: u64,
+    /// In order and without holes; where `outcome` is `granted`, the user may pass.
+    pub spans: Vec<AccessSpan>,
 }
 
 #[cfg(test)]

@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use doorward_core::alarm_log::AlarmRecord;
 use doorward_core::decide::Explanation;
-use doorward_core::ids::{AreaId, DoorGroupId, DoorId, KeyId, PlaceId, UserId};
+use doorward_core::ids::{
+    AreaId, DoorGroupId, DoorId, HolidaySetId, KeyId, PlaceId, ScheduleId, UserId,
+};
 use doorward_core::model::{Credential, DoorMode, Grant};
 use hyper::Method;
 use serde::Serialize;
@@ -21,10 +23,10 @@ pub use error::ClientError;
 pub use stream::{EventStream, LiveMessage, LiveStream, SILENCE_MAX};
 
 use crate::{
-    Alarm, AlarmNote, AlarmsPage, AlarmsQuery, Applied, Changes, DEFAULT_SOCKET, DoorUser,
-    DoorView, EnrolBody, EventRow, EventsPage, EventsQuery, ForgiveBody, GrantBody, Inside,
-    LearnBody, LearnedCard, ListQuery, ModeBody, Page, Resource, Saved, Status, UserDoor,
-    WhyRequest,
+    Alarm, AlarmNote, AlarmsPage, AlarmsQuery, Applied, Changes, DEFAULT_SOCKET, DaysQuery,
+    DoorUser, DoorView, EnrolBody, EventRow, EventWhy, EventsPage, EventsQuery, ForgiveBody,
+    GrantBody, HolidayDays, Inside, LearnBody, LearnedCard, ListQuery, ModeBody, Page, Presets,
+    PreviewRequest, Resource, Saved, SchedulePreview, Status, UserAccess, UserDoor, WhyRequest,
 };
 use exchange::Call;
 
@@ -272,6 +274,61 @@ impl Client {
     /// Why somebody can or cannot pass a door.
     pub async fn why(&self, request: &WhyRequest) -> Result<Explanation, ClientError> {
         self.write(Method::POST, "/v1/why", request).await
+    }
+
+    /// Why a past decision came out as it did.
+    pub async fn event_why(&self, seq: u64) -> Result<EventWhy, ClientError> {
+        self.read(&format!("/v1/events/{seq}/why")).await
+    }
+
+    /// From when until when a user may pass a door.
+    pub async fn user_access(
+        &self,
+        user: UserId,
+        door: DoorId,
+        query: &DaysQuery,
+    ) -> Result<UserAccess, ClientError> {
+        let query = query.to_query();
+        self.read(&format!("/v1/users/{user}/doors/{door}/access{query}"))
+            .await
+    }
+
+    /// What to begin schedules and holiday sets with.
+    pub async fn presets(&self) -> Result<Presets, ClientError> {
+        self.read("/v1/presets").await
+    }
+
+    /// What a schedule comes to, day by day.
+    pub async fn schedule_days(
+        &self,
+        schedule: ScheduleId,
+        query: &DaysQuery,
+    ) -> Result<SchedulePreview, ClientError> {
+        self.read(&format!(
+            "/v1/schedules/{schedule}/days{}",
+            query.to_query()
+        ))
+        .await
+    }
+
+    /// What a schedule that need not be saved would come to.
+    pub async fn preview_schedule(
+        &self,
+        request: &PreviewRequest,
+    ) -> Result<SchedulePreview, ClientError> {
+        self.write(Method::POST, "/v1/schedules/preview", request)
+            .await
+    }
+
+    /// The days of a holiday set in a year; in the present one unless given.
+    pub async fn holiday_days(
+        &self,
+        set: HolidaySetId,
+        year: Option<i16>,
+    ) -> Result<HolidayDays, ClientError> {
+        let query = year.map_or_else(String::new, |year| format!("?year={year}"));
+        self.read(&format!("/v1/holiday_sets/{set}/days{query}"))
+            .await
     }
 
     /// Rows of the passage log.

@@ -7,12 +7,14 @@ mod found;
 mod open_keys;
 mod rules;
 mod site;
+mod spans;
 mod trace;
 
 pub use explain::{Explanation, Step, explain, explain_at};
 pub use open_keys::{OpenKey, keys_that_open};
 pub use rules::{decide, decide_at};
 pub use site::{Location, QuietSite, SiteMap, SiteState};
+pub use spans::{AccessSpan, SPANS_MS_MAX, access_spans};
 pub use trace::Rule;
 
 use serde::{Deserialize, Serialize};

@@ -325,6 +325,26 @@ fn a_schedule_that_never_changes_has_no_change() {
 }
 
 #[test]
+fn a_day_begins_where_the_clock_says() {
+    for (zone, day, expect) in [
+        ("Europe/Stockholm", "2026-03-29", "2026-03-28T23:00:00.000Z"),
+        ("Europe/Stockholm", "2026-10-26", "2026-10-25T23:00:00.000Z"),
+        (
+            "Pacific/Kiritimati",
+            "2026-01-01",
+            "2025-12-31T10:00:00.000Z",
+        ),
+        // Midnight does not occur: clocks go from 24:00 to 01:00.
+        ("America/Santiago", "2026-09-06", "2026-09-06T04:00:00.000Z"),
+        // Samoa left out this whole day.
+        ("Pacific/Apia", "2011-12-30", "2011-12-30T10:00:00.000Z"),
+    ] {
+        let first = Zone::new(zone).unwrap().first_moment(day.parse().unwrap());
+        assert_eq!(first.to_string(), expect, "{zone}");
+    }
+}
+
+#[test]
 fn zones_are_known_by_their_exact_names() {
     for (name, known) in [
         ("Europe/Stockholm", true),

@@ -92,6 +92,22 @@ impl Zone {
         }
     }
 
+    /// The first moment of a local day; where the clock skips the whole day, that of the next.
+    #[must_use]
+    pub fn first_moment(&self, day: CivilDate) -> Wall {
+        let midnight = i64::from(day.0) * SECONDS_PER_DAY;
+        // No offset is as large as a day.
+        let mut at = midnight - SECONDS_PER_DAY;
+        loop {
+            let span = self.span(at);
+            let first = at.max(midnight - i64::from(span.offset));
+            if first < span.until || span.until == i64::MAX {
+                return Wall(first.saturating_mul(1000));
+            }
+            at = span.until;
+        }
+    }
+
     /// The time around `at` during which one offset holds; outside the table, at least from there
     /// on.
     pub(super) fn span(&self, at: i64) -> Span {

@@ -87,7 +87,7 @@ fn matches(query: &EventsQuery, row: &store::EventRow) -> bool {
         && query.kind.is_none_or(|kind| event.kind == kind)
 }
 
-fn api_row(row: store::EventRow) -> EventRow {
+pub(super) fn api_row(row: store::EventRow) -> EventRow {
     EventRow {
         seq: row.seq,
         event: row.event,
@@ -107,16 +107,18 @@ pub(super) async fn one(
     State(desk): State<Desk>,
     At(seq): At<u64>,
 ) -> Result<Reply<EventRow>, Refused> {
-    desk.read_log(move |store| {
-        let rows = match seq.checked_sub(1) {
-            Some(before) => store.events_after(before, 1)?,
-            None => Vec::new(),
-        };
-        let row = rows.into_iter().find(|row| row.seq == seq);
-        row.map(|row| Reply::new(api_row(row)))
-            .ok_or_else(|| Refused::not_found(format_args!("event {seq}")))
-    })
-    .await
+    desk.read_log(move |store| Ok(Reply::new(api_row(event(store, seq)?))))
+        .await
+}
+
+/// The row of this number, or a refusal that says that there is none.
+pub(super) fn event(store: &Store, seq: u64) -> Result<store::EventRow, Refused> {
+    let rows = match seq.checked_sub(1) {
+        Some(before) => store.events_after(before, 1)?,
+        None => Vec::new(),
+    };
+    let row = rows.into_iter().find(|row| row.seq == seq);
+    row.ok_or_else(|| Refused::not_found(format_args!("event {seq}")))
 }
 
 /// Where a stream of events begins.

@@ -7,8 +7,10 @@ mod events;
 mod grants;
 mod live;
 mod operations;
+mod past;
 mod people;
 mod records;
+mod schedules;
 mod standing;
 mod status;
 mod structure;
@@ -69,6 +71,12 @@ pub(super) fn router() -> (Router<Desk>, Bytes) {
         .routes(routes!(events::stream))
         .routes(routes!(live::live))
         .routes(routes!(why::why))
+        .routes(routes!(past::why))
+        .routes(routes!(past::access))
+        .routes(routes!(schedules::presets))
+        .routes(routes!(schedules::days))
+        .routes(routes!(schedules::draft_days))
+        .routes(routes!(schedules::holidays))
         .split_for_parts();
     let router = router
         .fallback(no_such_path)

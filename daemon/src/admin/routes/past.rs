@@ -1,0 +1,187 @@
+use axum::extract::State;
+use doorward_api::{DaysQuery, EventWhy, ProblemKind, UserAccess};
+use doorward_core::card::CardRead;
+use doorward_core::decide::{Policy, Relay, Request, Shown, access_spans, explain};
+use doorward_core::event::{Direction, Event, Reason};
+use doorward_core::ids::{DoorId, UserId};
+use doorward_core::model::{Door, User};
+use doorward_core::schedule::Zone;
+use doorward_core::time::{Mono, Now, Wall};
+use doorward_core::view::CardIdentity;
+
+use super::events::{api_row, event};
+use super::records::find;
+use super::schedules::{monday, number_of_days};
+use crate::admin::caller::{May, Read, ReadEvents};
+use crate::admin::office::Desk;
+use crate::admin::query::{Asked, At};
+use crate::admin::refused::Refused;
+use crate::admin::reply::Reply;
+use crate::store::{About, Store};
+
+/// Changes told of those made since an event.
+const CHANGES_TOLD_MAX: usize = 100;
+
+/// Days looked through for one user and door, and the most.
+const DAYS: u16 = 7;
+const DAYS_MAX: u16 = 31;
+
+/// Why a past decision came out as it did
+///
+/// Walks the rules once more at the event's time, by the access table as it was then: the changes
+/// made since are undone for this. Where they cannot be (too many, or erased), by the present table;
+/// `explained_by` says which. The answer names what has been changed since.
+#[utoipa::path(
+    get, path = "/v1/events/{seq}/why", tag = "decisions", operation_id = "event_why",
+    params(("seq" = u64, Path, description = "the event's number")),
+    responses((status = OK, description = "each step", body = EventWhy)),
+)]
+pub(super) async fn why(
+    _: May<ReadEvents>,
+    _: May<Read>,
+    State(desk): State<Desk>,
+    At(seq): At<u64>,
+) -> Result<Reply<EventWhy>, Refused> {
+    let policy = desk.office.policy;
+    let read_card = desk.office.read_card.clone();
+    desk.read_log(move |store| {
+        let row = event(store, seq)?;
+        let card = row.event.card.map(|bits| read_card(bits));
+        explained(store, row, card.as_ref(), policy).map(Reply::new)
+    })
+    .await
+}
+
+fn explained(
+    store: &Store,
+    row: crate::store::EventRow,
+    card: Option<&CardRead>,
+    policy: Policy,
+) -> Result<EventWhy, Refused> {
+    let Some(reason) = row.event.reason else {
+        let detail = format!(
+            "event {} is no decision: only what was granted or denied has a why",
+            row.seq
+        );
+        return Err(Refused::new(ProblemKind::Conflict, detail));
+    };
+    let asked = &row.event;
+    let mut identities: Vec<CardIdentity> = Vec::new();
+    if let Some(card) = card {
+        identities.push(CardIdentity::Bits(card.bits));
+        identities.extend(card.readings().map(|number| CardIdentity::Number(*number)));
+    }
+    let about = About {
+        user: asked.user,
+        credential: asked.credential,
+        identities,
+    };
+    let past = store.past(asked.revision, &about)?;
+    let explanation = shown(asked, card).map(|shown| {
+        let request = Request {
+            door: asked.door,
+            direction: asked.direction.unwrap_or(Direction::Entry),
+            shown,
+            relay: match reason {
+                Reason::RelayUnavailable => Relay::Unavailable,
+                _ => Relay::Ready,
+            },
+        };
+        let now = Now {
+            mono: Mono(0),
+            wall: asked.at,
+            trust: asked.clock,
+        };
+        explain(&past.view, &request, now, policy)
+    });
+    let agrees = explanation
+        .as_ref()
+        .is_some_and(|explanation| explanation.reason == reason);
+    let mut changed_since = past.changed;
+    changed_since.truncate(CHANGES_TOLD_MAX);
+    Ok(EventWhy {
+        decided_under: asked.revision,
+        revision: past.revision,
+        explained_by: past.of_revision,
+        changed_since,
+        explanation,
+        agrees,
+        event: api_row(row),
+    })
+}
+
+/// What was shown, as far as the event tells.
+fn shown<'a>(event: &Event, card: Option<&'a CardRead>) -> Option<Shown<'a>> {
+    match (event.credential, card, event.user) {
+        (Some(credential), _, _) => Some(Shown::Credential(credential)),
+        (None, Some(card), _) => Some(Shown::Card(card)),
+        (None, None, Some(user)) => Some(Shown::User(user)),
+        (None, None, None) => None,
+    }
+}
+
+/// From when until when a user may pass a door
+///
+/// By the table as it stands and the very rules of the doors, with any credential of theirs; a week
+/// from Monday unless asked otherwise, at most 31 days. What hangs on who else is where is not
+/// foreseen.
+#[utoipa::path(
+    get, path = "/v1/users/{id}/doors/{door}/access", tag = "decisions", operation_id = "user_access",
+    params(
+        ("id" = u32, Path, description = "the user's number"),
+        ("door" = u32, Path, description = "the door's number"),
+        DaysQuery,
+    ),
+    responses((status = OK, description = "the spans", body = UserAccess)),
+)]
+pub(super) async fn access(
+    _: May<Read>,
+    State(desk): State<Desk>,
+    At((user, door)): At<(u32, u32)>,
+    Asked(query): Asked<DaysQuery>,
+) -> Result<Reply<UserAccess>, Refused> {
+    let days = number_of_days(&query, DAYS, DAYS_MAX)?;
+    let (user, door) = (UserId(user), DoorId(door));
+    let policy = desk.office.policy;
+    let now = desk.now();
+    desk.read_log(move |store| {
+        let view = store.view();
+        find::<User>(&view, user)?;
+        let door_record = find::<Door>(&view, door)?;
+        let (from, until) = bounds(&door_record, &query, days, now)?;
+        let about = About {
+            user: Some(user),
+            ..About::default()
+        };
+        let table = store.past(u64::MAX, &about)?;
+        let request = Request {
+            door: Some(door),
+            direction: Direction::Entry,
+            shown: Shown::User(user),
+            relay: match door_record.wiring.relay {
+                Some(_) => Relay::Ready,
+                None => Relay::Unavailable,
+            },
+        };
+        let spans = access_spans(&table.view, &request, from, until, policy)
+            .map_err(|error| Refused::internal(&error))?;
+        let access = UserAccess {
+            user,
+            door,
+            time_zone: door_record.time_zone,
+            revision: table.revision,
+            spans,
+        };
+        let revision = access.revision;
+        Ok(Reply::at(access, revision))
+    })
+    .await
+}
+
+/// Whole days by the door's clock.
+fn bounds(door: &Door, query: &DaysQuery, days: u16, now: Wall) -> Result<(Wall, Wall), Refused> {
+    let zone = Zone::new(&door.time_zone).map_err(|error| Refused::internal(&error))?;
+    let first = query.from.unwrap_or_else(|| monday(zone.local(now).day));
+    let end = first.plus_days(days.into());
+    Ok((zone.first_moment(first), zone.first_moment(end)))
+}
