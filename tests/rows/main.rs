@@ -13,6 +13,7 @@ mod doors;
 mod house;
 mod keys;
 mod people;
+mod schedules;
 mod structure;
 #[path = "../end_to_end/table.rs"]
 #[allow(dead_code, reason = "shared with the end-to-end tests")]

@@ -11,19 +11,23 @@ use super::parse;
 
 mod doors;
 mod people;
+mod schedules;
 mod standing;
 mod structure;
+mod why;
 
 use crate::demo::{DaemonArgs, DemoArgs};
 pub use doors::{DoorFields, DoorsAction, FailModeArg, LockdownExitArg, RelockArg};
 pub use people::{
     AlarmMarkArgs, AlarmsAction, AreaRules, AreasAction, DoorRules, EnrolArgs, ForgiveArgs,
 };
+pub use schedules::{DaysArgs, HolidaysAction, PresetArg, ScheduleHours, SchedulesAction};
 pub use standing::{ModeArg, ModeArgs, ModeAt, PlanArgs};
 pub use structure::{
     CompaniesAction, GrantArgs, GroupsAction, HoldingArg, KeyEdit, LanguageArg, PlaceFields,
     PlacesAction, QuickArg, Setting,
 };
+pub use why::WhyArgs;
 
 /// Where the daemon listens unless told otherwise.
 pub const DEFAULT_SOCKET: &str = "/run/doorward/api.sock";
@@ -166,10 +170,10 @@ pub enum Command {
         #[command(subcommand)]
         action: Option<CredentialsAction>,
     },
-    /// List, show, add and remove schedules.
+    /// List, show, add, change and remove schedules: hours of the week, exceptions, holidays.
     #[command(
         alias = "schedule",
-        after_help = "Examples:\n  doorward schedules add Office --time-zone Europe/Stockholm --weekly 'mon-fri 07:00-18:00'\n  doorward schedules add Night --time-zone Europe/Stockholm --weekly 'daily 22:00-06:00'"
+        after_help = "Examples:\n  doorward schedules add Office --time-zone Europe/Stockholm --preset office --holidays 'Sverige: helgdagar'\n  doorward schedules week Office --from 2026-12-21\n  doorward schedules add Office --time-zone Europe/Stockholm --weekly 'mon-fri 07:00-18:00'\n  doorward schedules add Night --time-zone Europe/Stockholm --weekly 'daily 22:00-06:00'"
     )]
     Schedules {
         /// What about them; none lists.
@@ -195,6 +199,16 @@ pub enum Command {
         /// What about them; none lists those that stand.
         #[command(subcommand)]
         action: Option<AlarmsAction>,
+    },
+    /// List, show, add, change and remove sets of holidays for schedules.
+    #[command(
+        alias = "holiday",
+        after_help = "Examples:\n  doorward holidays add --preset 'Sverige: helgdagar'\n  doorward holidays add Ours --day 'Founders=03-24' --day 'Summer=2026-07-06..2026-07-31'\n  doorward holidays show Sverige --year 2027"
+    )]
+    Holidays {
+        /// What about them; none lists.
+        #[command(subcommand)]
+        action: Option<HolidaysAction>,
     },
     /// Show the passage log, oldest first; follow it as it grows.
     #[command(
@@ -234,19 +248,11 @@ pub enum Command {
         /// Which door.
         door: String,
     },
-    /// Explain why a user can or cannot open a door, step by step.
+    /// Explain why a user can or cannot open a door, or why an event came out as it did, step by step.
     #[command(
-        after_help = "Examples:\n  doorward why 'Anna Berg' lab\n  doorward why anna@example.org lab --at '2026-03-29 07:55'"
+        after_help = "Examples:\n  doorward why 'Anna Berg' lab\n  doorward why anna@example.org lab --at '2026-03-29 07:55'\n  doorward why 'Anna Berg' lab --week\n  doorward why --event 1041"
     )]
-    Why {
-        /// Which user.
-        user: String,
-        /// Which door.
-        door: String,
-        /// At what time; the door's local time unless it has an offset.
-        #[arg(long, value_name = "TIME", default_value = "now")]
-        at: String,
-    },
+    Why(WhyArgs),
     /// Show a virtual site: doors, readers and people, and the daemon and the console on it.
     ///
     /// Nothing needs to be installed or configured, and nothing stays behind.
@@ -559,41 +565,6 @@ pub struct CredentialDataArgs {
     /// A card by its bits, as an unknown card's event tells them.
     #[arg(long, value_name = "BITS")]
     pub bits: Option<CardBits>,
-}
-
-/// What about schedules.
-#[derive(Debug, Subcommand)]
-#[command(disable_help_subcommand = true)]
-pub enum SchedulesAction {
-    /// List schedules.
-    #[command(alias = "ls")]
-    List,
-    /// Show one schedule.
-    Show {
-        /// Which schedule.
-        schedule: String,
-    },
-    /// Make a schedule; prints the new number.
-    Add {
-        /// Its name.
-        name: String,
-        /// IANA time zone, such as `Europe/Stockholm`.
-        #[arg(long, value_name = "ZONE")]
-        time_zone: String,
-        /// Days and hours, such as `mon-fri 07:00-18:00`, `sat,sun 10:00-16:00` or
-        /// `daily 22:00-06:00`; give it once for each.
-        #[arg(long, value_name = "HOURS", required = true, value_parser = parse::weekly)]
-        weekly: Vec<parse::Weekly>,
-    },
-    /// Remove a schedule that no key uses.
-    #[command(alias = "rm")]
-    Remove {
-        /// Which schedule.
-        schedule: String,
-        /// Do not ask.
-        #[arg(long, short)]
-        yes: bool,
-    },
 }
 
 /// Which rows of the passage log.

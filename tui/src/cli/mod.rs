@@ -3,6 +3,7 @@
 mod alarms;
 mod areas;
 pub mod args;
+pub mod calendar;
 mod context;
 mod credentials;
 mod doors;
@@ -10,6 +11,7 @@ mod enrol;
 mod events;
 pub mod failure;
 pub mod held;
+mod holidays;
 mod impact;
 mod keys;
 mod names;
@@ -22,7 +24,9 @@ mod structure;
 pub mod table;
 pub mod time;
 mod users;
+mod week;
 mod why;
+mod why_event;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -109,7 +113,8 @@ async fn call(context: &mut Context, command: Command) -> Result<(), Failure> {
         Command::Mode(args) => standing::mode(context, args).await,
         Command::Plan(args) => standing::plan(context, args).await,
         Command::Activate { door } => standing::activate(context, &door).await,
-        Command::Why { user, door, at } => why::run(context, &user, &door, &at).await,
+        Command::Holidays { action } => holidays::run(context, action).await,
+        Command::Why(args) => why::run(context, &args).await,
         // Done before a runtime is started.
         Command::Completions { .. }
         | Command::Man { .. }

@@ -1,7 +1,9 @@
 //! Finding doors, users, keys and schedules by number, name, or the beginning of a name.
 
 use doorward_api::{Client, ClientError, ListQuery, PAGE_MAX, ProblemKind, Resource};
-use doorward_core::model::{Area, Company, Door, DoorGroup, Key, Place, Schedule, User, UserState};
+use doorward_core::model::{
+    Area, Company, Door, DoorGroup, HolidaySet, Key, Place, Schedule, User, UserState,
+};
 
 use super::failure::Failure;
 
@@ -12,6 +14,11 @@ const CANDIDATES_MAX: usize = 10;
 pub(super) trait Named: Resource {
     /// What it is, in messages.
     const WORD: &'static str;
+
+    /// The command that works with them.
+    fn command() -> String {
+        format!("{}s", Self::WORD)
+    }
 
     /// Its name.
     fn name(&self) -> String;
@@ -71,6 +78,16 @@ impl Named for Company {
 
 impl Named for Area {
     const WORD: &'static str = "area";
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+}
+
+impl Named for HolidaySet {
+    const WORD: &'static str = "holiday set";
+    fn command() -> String {
+        "holidays".to_owned()
+    }
     fn name(&self) -> String {
         self.name.clone()
     }
@@ -217,7 +234,7 @@ async fn unknown<R: Named>(client: &Client, text: &str) -> Failure {
             format!("; there are:{}", listed(&page.items))
         }
         Ok(page) if page.items.is_empty() => format!("; there are no {}s yet", R::WORD),
-        _ => format!("; `doorward {}s list` shows all", R::WORD),
+        _ => format!("; `doorward {} list` shows all", R::command()),
     };
     Failure::data(format_args!(
         "there is no {} named `{text}`{known}",

@@ -113,7 +113,7 @@ pub fn weekly(text: &str) -> Result<Weekly, String> {
     Ok(Weekly(intervals))
 }
 
-fn minute(text: &str, last: u16) -> Result<u16, String> {
+pub(super) fn minute(text: &str, last: u16) -> Result<u16, String> {
     let wrong = || {
         format!(
             "`{text}` is not a time of day from `00:00` to `{}`",
@@ -158,7 +158,7 @@ fn days(text: &str) -> Result<Vec<Weekday>, String> {
     Ok(chosen)
 }
 
-fn day(text: &str) -> Result<Weekday, String> {
+pub(super) fn day(text: &str) -> Result<Weekday, String> {
     let name = text.trim().to_ascii_lowercase();
     Weekday::ALL
         .into_iter()

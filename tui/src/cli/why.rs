@@ -9,20 +9,27 @@ use doorward_core::model::{Door, Key, User};
 use doorward_core::time::ClockTrust;
 use serde_json::json;
 
+use super::args::WhyArgs;
 use super::context::Context;
 use super::failure::Failure;
-use super::{names, time};
+use super::{names, time, why_event};
 use crate::console::theme::{Symbols, Theme};
 use crate::text;
 
-pub(super) async fn run(
-    context: &mut Context,
-    user: &str,
-    door: &str,
-    at: &str,
-) -> Result<(), Failure> {
+pub(super) async fn run(context: &mut Context, args: &WhyArgs) -> Result<(), Failure> {
+    if let Some(seq) = args.event {
+        return why_event::event(context, seq).await;
+    }
+    let (user, door) = match (&args.user, &args.door) {
+        (Some(user), Some(door)) => (user, door),
+        _ => return Err(Failure::usage("give a user and a door, or `--event`")),
+    };
     let user: User = names::find(&context.client, user).await?;
     let door: Door = names::find(&context.client, door).await?;
+    if args.week {
+        return why_event::week(context, &user, &door, args.days).await;
+    }
+    let at = args.at.as_str();
     let zone = time::zone(&door.time_zone);
     let mut request = WhyRequest::new(door.id, WhySubject::User(user.id));
     // Without a time the daemon asks its own clock, which is the one that decides at the door.
@@ -74,19 +81,29 @@ impl Answer<'_> {
         let (user, door) = (self.user.full_name(), &self.door.name);
         let line = format!("{user} at {door}, {at} {}{trust}", self.door.time_zone);
         writeln!(out, "{}\n", text::printable(&line))?;
-        let first_failure = explanation.steps.iter().position(|step| !step.passed);
-        for (at, step) in explanation.steps.iter().enumerate() {
-            let first = Some(at) == first_failure && explanation.outcome == Outcome::Denied;
-            let line = step_line(step, first, symbols, &key_name);
-            writeln!(out, "{}", text::printable(&line))?;
-        }
-        let (mark, outcome) = match explanation.outcome {
-            Outcome::Granted => (symbols.yes, "GRANTED"),
-            Outcome::Denied => (symbols.no, "DENIED"),
-        };
-        let reason = text::reason(explanation.reason);
-        writeln!(out, "\n{mark} {outcome}: {reason} ({})", explanation.reason)
+        write_steps(out, explanation, symbols, key_name)
     }
+}
+
+/// Every step, the first failure marked, and what comes of it.
+pub(super) fn write_steps(
+    out: &mut dyn Write,
+    explanation: &Explanation,
+    symbols: &Symbols,
+    key_name: impl Fn(KeyId) -> String,
+) -> io::Result<()> {
+    let first_failure = explanation.steps.iter().position(|step| !step.passed);
+    for (at, step) in explanation.steps.iter().enumerate() {
+        let first = Some(at) == first_failure && explanation.outcome == Outcome::Denied;
+        let line = step_line(step, first, symbols, &key_name);
+        writeln!(out, "{}", text::printable(&line))?;
+    }
+    let (mark, outcome) = match explanation.outcome {
+        Outcome::Granted => (symbols.yes, "GRANTED"),
+        Outcome::Denied => (symbols.no, "DENIED"),
+    };
+    let reason = text::reason(explanation.reason);
+    writeln!(out, "\n{mark} {outcome}: {reason} ({})", explanation.reason)
 }
 
 fn step_line(

@@ -128,7 +128,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::decide::Relay;
+    use crate::decide::{Relay, Rex};
     use crate::event::Direction;
     use crate::fixture::{grant, interval, key, office_hours, small_site, wall};
     use crate::ids::{DoorId, ScheduleId, UserId};
@@ -141,6 +141,7 @@ mod tests {
             direction: Direction::Entry,
             shown: Shown::User(UserId(1)),
             relay: Relay::Ready,
+            rex: Rex::Seen,
         }
     }
 

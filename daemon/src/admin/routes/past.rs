@@ -1,7 +1,7 @@
 use axum::extract::State;
 use doorward_api::{DaysQuery, EventWhy, ProblemKind, UserAccess};
 use doorward_core::card::CardRead;
-use doorward_core::decide::{Policy, Relay, Request, Shown, access_spans, explain};
+use doorward_core::decide::{Policy, Relay, Request, Rex, Shown, access_spans, explain};
 use doorward_core::event::{Direction, Event, Reason};
 use doorward_core::ids::{DoorId, UserId};
 use doorward_core::model::{Door, User};
@@ -86,6 +86,7 @@ fn explained(
                 Reason::RelayUnavailable => Relay::Unavailable,
                 _ => Relay::Ready,
             },
+            rex: rex(asked.door.and_then(|door| past.view.door_record(door))),
         };
         let now = Now {
             mono: Mono(0),
@@ -162,6 +163,7 @@ pub(super) async fn access(
                 Some(_) => Relay::Ready,
                 None => Relay::Unavailable,
             },
+            rex: rex(Some(&door_record)),
         };
         let spans = access_spans(&table.view, &request, from, until, policy)
             .map_err(|error| Refused::internal(&error))?;
@@ -176,6 +178,14 @@ pub(super) async fn access(
         Ok(Reply::at(access, revision))
     })
     .await
+}
+
+/// Whether a door's exit button is there to be seen.
+fn rex(door: Option<&Door>) -> Rex {
+    match door {
+        Some(door) if door.wiring.rex.is_some() => Rex::Seen,
+        _ => Rex::Unseen,
+    }
 }
 
 /// Whole days by the door's clock.
