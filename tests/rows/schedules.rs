@@ -303,7 +303,6 @@ fn row_46_a_past_event_is_explained_by_the_table_as_it_was() {
     call(&house, async |client| {
         let changes = Changes {
             changes: gone.to_vec(),
-            ..Changes::default()
         };
         client.apply(&changes, None).await
     });
