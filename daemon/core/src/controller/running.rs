@@ -149,12 +149,12 @@ impl Running {
     /// the cards that were shown without their PINs.
     pub(super) fn handle_timeout(&mut self, fx: &mut Effects) -> Vec<(ReaderIx, Entry)> {
         let now = fx.now.mono;
-        while let Some(mut first) = self
-            .first_of_two
-            .extract_if(.., |_, first| first.until <= now)
-            .next()
-            .map(|(_, first)| first)
-        {
+        let waiting = self.first_of_two.iter();
+        let due: Vec<DoorId> = waiting
+            .filter(|(_, first)| first.until <= now)
+            .map(|(door, _)| *door)
+            .collect();
+        for mut first in due.iter().filter_map(|door| self.first_of_two.remove(door)) {
             first.event.kind = EventKind::Denied;
             first.event.reason = Some(Reason::SecondPersonNeeded);
             (first.event.at, first.event.clock) = (fx.now.wall, fx.now.trust);

@@ -1,6 +1,7 @@
 //! What somebody shows at a reader beyond a card: a PIN, a card with one, the second of two cards.
 
 use super::Controller;
+use super::door::DoorMachine;
 use super::io::{Feedback, Output};
 use super::keypad::{PIN_LOCKOUT_MS, Pressed};
 use super::running::{First, Remembered};
@@ -112,7 +113,7 @@ impl Controller {
         let seen = self
             .doors
             .get(&door)
-            .is_some_and(|door| door.sees_openings());
+            .is_some_and(DoorMachine::sees_openings);
         if self.fx.whereabouts.let_in(now, door, direction, user) && !seen {
             self.fx.opened(door);
         }
