@@ -307,6 +307,7 @@ impl Day {
             DoorMode::Unlocked,
             DoorMode::Locked,
             DoorMode::Lockdown,
+            DoorMode::EmergencyOpen,
         ]);
         let seen = self.seen.get_mut(&door).unwrap();
         seen.door.mode = mode;
@@ -539,11 +540,15 @@ impl Day {
             let until = now.plus_ms(seen.door.unlock_ms.into());
             seen.exit_until = seen.exit_until.max(until);
         }
-        let caused = seen.door.mode == DoorMode::Unlocked
-            || now <= seen.entry_until
-            || now <= seen.exit_until;
+        let caused =
+            seen.door.mode.stands_unlocked() || now <= seen.entry_until || now <= seen.exit_until;
         if self.is_unlocked(door) && !caused {
             return Err(format!("{door:?} is unlocked without a cause"));
+        }
+        if !self.is_unlocked(door) && self.seen[&door].door.mode.stands_unlocked() {
+            return Err(format!(
+                "{door:?} keeps people in or out though it stands unlocked"
+            ));
         }
         Ok(())
     }
