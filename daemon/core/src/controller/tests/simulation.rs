@@ -11,11 +11,15 @@ use crate::controller::{
 use crate::event::{Direction, Event, EventKind};
 use crate::fixture::{card, credential, door, grant, key, place, user, wall};
 use crate::ids::{Actor, BoardIx, DeviceName, DoorId, ReaderIx};
-use crate::model::{Change, Door, DoorMode, FailMode, Record, Relock, UNLOCK_MS_MAX};
+use crate::model::{
+    Change, Circuit, Door, DoorMode, FailMode, InputPoint, Record, Relock, UNLOCK_MS_MAX,
+};
 use crate::sample::Random;
 use crate::time::{Mono, Now};
 use crate::view::MapView;
 
+/// The fire panel's input on the board.
+const FIRE_INPUT: u16 = 10;
 const STEPS: u32 = 400;
 const DEADLINE_MS: u64 = 20;
 const DOORS: [DoorId; 2] = [DoorId(1), DoorId(2)];
@@ -79,6 +83,9 @@ struct Day {
     unacked: Vec<RecordToken>,
     alarms: BTreeSet<(AlarmKind, AlarmSubject)>,
     board_online: bool,
+    /// The fire input of the first door, and as it was last seen.
+    fire: bool,
+    fire_seen: bool,
     commands: BTreeSet<CommandId>,
     next_command: u64,
     broken: Option<String>,
@@ -96,6 +103,11 @@ impl Day {
                 door.fail_mode = FailMode::Safe;
             }
         }
+        doors[0].wiring.fire = Some(InputPoint {
+            board: "b".to_owned(),
+            input: FIRE_INPUT,
+            circuit: Circuit::NormallyOpen,
+        });
         let names = |names: &[&str]| names.iter().map(|&name| DeviceName::from(name)).collect();
         let readers = names(&["1-in", "1-out", "2-in", "2-out", "desk"]);
         let config = ControllerConfig::new(readers, names(&["b"]));
@@ -139,6 +151,8 @@ impl Day {
             unacked: Vec::new(),
             alarms: BTreeSet::new(),
             board_online: false,
+            fire: false,
+            fire_seen: false,
             commands: BTreeSet::new(),
             next_command: 0,
             broken: None,
@@ -178,7 +192,11 @@ impl Day {
             80..85 => self.operator(door),
             85..90 => self.board(),
             90..95 => self.reader(),
-            95..98 => self.refuse(door),
+            95..97 => self.refuse(door),
+            97 => {
+                self.fire = !self.fire;
+                self.inputs();
+            }
             _ => self.outside_alarm(),
         }
     }
@@ -275,6 +293,8 @@ impl Day {
             levels |= u64::from(!seen.open) << (2 * nth);
             levels |= u64::from(seen.rex) << (2 * nth + 1);
         }
+        levels |= u64::from(self.fire) << (FIRE_INPUT - 1);
+        self.fire_seen = self.fire;
         let event = BoardEvent::Inputs(levels);
         let board = BoardIx(0);
         self.input(Input::Board { board, event });
@@ -540,12 +560,16 @@ impl Day {
             let until = now.plus_ms(seen.door.unlock_ms.into());
             seen.exit_until = seen.exit_until.max(until);
         }
-        let caused =
-            seen.door.mode.stands_unlocked() || now <= seen.entry_until || now <= seen.exit_until;
+        let fire = self.fire_seen && door == DOORS[0];
+        let caused = fire
+            || seen.door.mode.stands_unlocked()
+            || now <= seen.entry_until
+            || now <= seen.exit_until;
         if self.is_unlocked(door) && !caused {
             return Err(format!("{door:?} is unlocked without a cause"));
         }
-        if !self.is_unlocked(door) && self.seen[&door].door.mode.stands_unlocked() {
+        let stands = fire || self.seen[&door].door.mode.stands_unlocked();
+        if stands && !self.is_unlocked(door) {
             return Err(format!(
                 "{door:?} keeps people in or out though it stands unlocked"
             ));
