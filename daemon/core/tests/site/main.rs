@@ -126,7 +126,7 @@ fn again(seed: u64, step: u64) -> String {
 }
 
 #[test]
-fn any_site_keeps_the_invariants_to_the_letter() {
+fn any_site_without_areas_keeps_the_invariants() {
     any_site_keeps_the_invariants(0);
 }
 

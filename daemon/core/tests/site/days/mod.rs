@@ -7,9 +7,11 @@ mod table_changes;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use doorward_core::alarm::AlarmKind;
+use doorward_core::card::CardRead;
 use doorward_core::controller::{
     BoardEvent, CommandId, Controller, ControllerConfig, DoorCommand, DoorStatus, Input, KeptState,
-    Output, ReaderEvent, RecordToken, RelayCommand,
+    Output, ReaderEvent, RecordToken, RelayCommand, Remembered,
 };
 use doorward_core::decide::SiteMap;
 use doorward_core::event::{Direction, Reason};
@@ -69,6 +71,8 @@ pub(crate) struct Days {
     outside: BTreeMap<DoorId, Outside>,
     board_online: bool,
     kept: BTreeMap<DoorId, KeptState>,
+    /// The newest of each subject.
+    remembered: BTreeMap<String, Remembered>,
     told: BTreeMap<DoorId, DoorStatus>,
     next_token: u64,
     unacked: Vec<RecordToken>,
@@ -139,6 +143,7 @@ impl Days {
             outside: BTreeMap::new(),
             board_online: false,
             kept: BTreeMap::new(),
+            remembered: BTreeMap::new(),
             told: BTreeMap::new(),
             next_token: 0,
             unacked: Vec::new(),
@@ -166,8 +171,8 @@ impl Days {
         days
     }
 
-    /// Areas and rules of authentication are at every second site; at the others each decision is
-    /// compared to the letter.
+    /// Areas and rules of authentication are at every second site.
+
     fn is_plain(&self) -> bool {
         self.seed.is_multiple_of(2)
     }
@@ -274,9 +279,19 @@ impl Days {
 
     fn card(&mut self) {
         let reader = self.dice.below(FEW * 2);
+        let card = self.dice.card(&self.site);
+        self.show(reader, card);
+        // Some show it twice, as whoever wants to hold a door open does.
+        if self.dice.once_in(4) {
+            self.acknowledge_all();
+            self.pass(1_000);
+            self.show(reader, card);
+        }
+    }
+
+    fn show(&mut self, reader: u32, card: CardRead) {
         let door = DoorId(reader / 2 + 1);
         let direction = [Direction::Entry, Direction::Exit][(reader % 2) as usize];
-        let card = self.dice.card(&self.site);
         let known = self.map.record(RecordRef::Door(door)).is_some();
         let wish = Wish::with_card(
             known.then_some(door),
@@ -285,9 +300,14 @@ impl Days {
             self.now(),
             self.board_online,
         );
-        if self.is_plain() {
-            let reason = Naive::new(&self.site).judge(&wish);
-            self.expected = Some((known.then_some(door), reason));
+        if let Some(door) = wish.door {
+            let user = Naive::new(&self.site).user_of(&wish);
+            self.site.state = self.controller.site_for(door, user, self.mono);
+        }
+        let reason = Naive::new(&self.site).judge(&wish);
+        // A reader that asks for a PIN waits for it before anything is decided.
+        if reason != Reason::PinRequired {
+            self.expected = Some((wish.door, reason));
         }
         self.input(Input::Reader {
             reader: ReaderIx(u16::try_from(reader).unwrap()),
@@ -423,6 +443,8 @@ impl Days {
         for (door, state) in self.kept.clone() {
             self.controller.restore(door, state);
         }
+        let remembered = self.remembered.values().cloned();
+        self.controller.restore_people(now, remembered);
         self.unacked.clear();
         self.alarms.clear();
         self.commands.clear();
@@ -483,10 +505,12 @@ impl Days {
             Output::Alarm(change) => {
                 let name = format!("{:?} {:?}", change.kind, change.subject);
                 let gone = change.condition == doorward_core::alarm::Condition::Gone;
+                // What has no end of its own is raised each time that it happens.
+                let again = matches!(change.kind, AlarmKind::RepeatedDenied | AlarmKind::Duress);
                 let changed = if gone {
                     self.alarms.remove(&name)
                 } else {
-                    self.alarms.insert(name)
+                    self.alarms.insert(name) || again
                 };
                 if !changed {
                     self.break_rule("alarms_change_once: raised or cleared twice");
@@ -503,6 +527,14 @@ impl Days {
                     self.met.insert(format!("{stands:?}"));
                 }
                 self.told.insert(status.door, status);
+            }
+            Output::Remember(what) => {
+                let subject = match &what {
+                    Remembered::User { user, .. } => format!("{user}"),
+                    Remembered::CardLockout { credential, .. } => format!("card {credential}"),
+                    Remembered::ReaderLockout { reader, .. } => format!("reader {reader}"),
+                };
+                self.remembered.insert(subject, what);
             }
             Output::Keep { door, state } => {
                 self.kept.insert(door, state);

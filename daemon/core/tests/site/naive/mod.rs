@@ -82,6 +82,11 @@ impl<'a> Naive<'a> {
         }
     }
 
+    /// Whose credential was shown, as far as it can be told.
+    pub(crate) fn user_of(&self, wish: &Wish) -> Option<UserId> {
+        self.who(wish).ok().map(|user| user.id)
+    }
+
     fn first_refusal(&self, wish: &Wish) -> Option<Reason> {
         let Some(door) = wish.door.and_then(|id| self.door(id)) else {
             return Some(Reason::DoorUnknown);
