@@ -172,7 +172,6 @@ impl Days {
     }
 
     /// Areas and rules of authentication are at every second site.
-
     fn is_plain(&self) -> bool {
         self.seed.is_multiple_of(2)
     }
