@@ -5,11 +5,11 @@
 
 use crate::card::{CardBits, CardNumber, CardRead};
 use crate::event::Direction;
-use crate::ids::{CredentialId, DoorId, KeyId, PlaceId, ScheduleId, UserId};
+use crate::ids::{CredentialId, DoorId, HolidaySetId, KeyId, PlaceId, ScheduleId, UserId};
 use crate::model::{
     Block, Credential, CredentialData, CredentialState, Door, DoorMode, DoorWiring, FailMode,
-    Grant, Interval, Key, KeyFlags, Place, Record, Relock, Schedule, User, UserState, Weekday,
-    WeeklyInterval,
+    Grant, Holiday, HolidayDate, HolidayRule, HolidaySet, Interval, Key, KeyFlags, Observed, Place,
+    Record, Relock, Schedule, User, UserState, Weekday, WeeklyInterval,
 };
 use crate::time::Wall;
 
@@ -20,6 +20,7 @@ const ZONES: [&str; 5] = [
     "Europe/Copenhagen",
     "Europe/London",
 ];
+const HOLIDAYS: HolidaySetId = HolidaySetId(1);
 const SCHEDULES: u32 = 40;
 /// Every so many schedules one is of nights.
 const NIGHTS: u32 = 8;
@@ -81,6 +82,7 @@ impl Sample {
             ..Place::default()
         }));
         place
+            .chain(core::iter::once(Record::HolidaySet(holidays())))
             .chain((1..=SCHEDULES).map(|id| Record::Schedule(schedule(id))))
             .chain((1..=self.doors()).map(|id| Record::Door(door(id))))
             .chain((1..=self.keys()).map(move |id| Record::Key(self.key(id))))
@@ -236,7 +238,34 @@ fn schedule(id: u32) -> Schedule {
             })
             .collect(),
         exceptions: Vec::new(),
-        holidays: Vec::new(),
+        holidays: vec![HolidayRule {
+            set: HOLIDAYS,
+            hours: Vec::new(),
+        }],
+    }
+}
+
+/// Days on which every schedule is closed.
+fn holidays() -> HolidaySet {
+    let holiday = |name: &str, on| Holiday {
+        name: name.to_owned(),
+        on,
+        observed: Observed::default(),
+        from_year: None,
+        until_year: None,
+    };
+    let yearly = |month, day| HolidayDate::Yearly { month, day };
+    HolidaySet {
+        id: HOLIDAYS,
+        name: "Holidays".to_owned(),
+        holidays: vec![
+            holiday("New Year's Day", yearly(1, 1)),
+            holiday("Good Friday", HolidayDate::Easter { days: -2 }),
+            holiday("Easter Monday", HolidayDate::Easter { days: 1 }),
+            holiday("Ascension Day", HolidayDate::Easter { days: 39 }),
+            holiday("Christmas Day", yearly(12, 25)),
+            holiday("Boxing Day", yearly(12, 26)),
+        ],
     }
 }
 
