@@ -22,13 +22,27 @@ use crate::store::{ChangeNote, Store, StoreError};
 /// Changes that may wait; more are refused.
 pub const CHANGES_WAITING_MAX: usize = 32;
 
+/// Whether a record that replaces another says in which mode its doors stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ModeSaid {
+    /// It does, or is of a kind that has none.
+    Yes,
+    /// It leaves it out: the mode in the table stays. A lockdown does not end by being forgotten.
+    No,
+}
+
 /// What somebody wants of the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Plan {
     /// A new record; its id is given here, what it holds is not looked at.
     Create(Record),
     /// Another record in the place of the one of the same id, which must be there.
-    Replace(Record),
+    Replace {
+        /// The whole record.
+        record: Record,
+        /// Whether whoever replaces it said anything of its mode.
+        mode: ModeSaid,
+    },
     /// A record, whether or not there is one of the same id.
     Put(Record),
     /// A record gone, with what cannot stand without it. It must be there.
@@ -264,8 +278,11 @@ fn check(
             set_id(&mut record, id);
             (vec![Change::Put(record)], true)
         }
-        Plan::Replace(record) => {
+        Plan::Replace { mut record, mode } => {
             must_exist(record.reference())?;
+            if mode == ModeSaid::No {
+                doors::keep_mode(&view, &mut record)?;
+            }
             (vec![Change::Put(record)], true)
         }
         Plan::Put(record) => (vec![Change::Put(record)], true),

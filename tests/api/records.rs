@@ -176,6 +176,37 @@ async fn a_door_is_shown_with_its_live_state_and_can_be_sent_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_lockdown_does_not_end_by_being_left_out() {
+    let site = Site::start().await;
+    send_examples(&site).await;
+    let socket = &site.socket;
+    for path in ["/v1/doors/1", "/v1/door_groups/1", "/v1/places/1"] {
+        let set = send(
+            socket,
+            "POST",
+            &format!("{path}/mode"),
+            r#"{"mode":"lockdown"}"#,
+        )
+        .await;
+        assert_eq!(set.status, 200, "{path}: {set:?}");
+        let mut record = fetch(socket, path).await.json();
+        record["name"] = json!("Renamed");
+        let fields = record.as_object_mut().unwrap();
+        fields.remove("mode");
+        let answer = send(socket, "PUT", path, &record.to_string()).await;
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        let renamed = fetch(socket, path).await.json();
+        assert_eq!(renamed["name"], "Renamed", "{path}");
+        assert_eq!(renamed["mode"], "lockdown", "{path}");
+        record["mode"] = json!("normal");
+        let answer = send(socket, "PUT", path, &record.to_string()).await;
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        assert_eq!(fetch(socket, path).await.json()["mode"], "normal", "{path}");
+    }
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_problem_of_a_record_is_told_at_once() {
     let site = Site::start().await;
     let body = r#"{"name":"","place":9,"time_zone":"Europe/Nowhere","unlock_ms":1}"#;

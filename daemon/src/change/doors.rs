@@ -22,6 +22,18 @@ pub(super) fn with_mode(
     Ok(Change::Put(record))
 }
 
+/// Gives a record the mode that the one in the table has.
+pub(super) fn keep_mode(view: &TableView, record: &mut Record) -> Result<(), ChangeError> {
+    let of = record.reference();
+    match (record, view.record(of)?) {
+        (Record::Door(door), Some(Record::Door(now))) => door.mode = now.mode,
+        (Record::DoorGroup(group), Some(Record::DoorGroup(now))) => group.mode = now.mode,
+        (Record::Place(place), Some(Record::Place(now))) => place.mode = now.mode,
+        _ => {}
+    }
+    Ok(())
+}
+
 /// The door with its pending plan in force. With `expected`, only if that is the pending one.
 pub(super) fn activated(
     view: &TableView,

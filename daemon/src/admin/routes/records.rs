@@ -19,7 +19,7 @@ use crate::admin::pins::seal;
 use crate::admin::query::{Asked, At, Base, page_size};
 use crate::admin::refused::Refused;
 use crate::admin::reply::Reply;
-use crate::change::{self, Plan};
+use crate::change::{self, ModeSaid, Plan};
 use crate::store::{Store, TableRecord, TableView};
 
 /// What the admin log says of where a change came from.
@@ -224,9 +224,16 @@ async fn replace<R: Resource>(
         }
         _ => drop(fields.insert("id".to_owned(), Value::from(id))),
     }
+    let mode = match fields.contains_key("mode") {
+        true => ModeSaid::Yes,
+        false => ModeSaid::No,
+    };
     seal(&mut fields, desk.office.store.pin_key())?;
     let record: R = understand(&Value::Object(fields))?;
-    let plan = Plan::Replace(record.into_record());
+    let plan = Plan::Replace {
+        record: record.into_record(),
+        mode,
+    };
     let saved = save::<R>(desk, may, plan, base).await?;
     let revision = saved.revision;
     Ok(Reply::at(saved, revision))
@@ -434,7 +441,8 @@ macro_rules! collection {
                 operation_id = concat!("replace_", $word),
                 tag = $words,
                 summary = concat!("Replaces a ", $word),
-                description = "All of it: what is left out takes its default. With `If-Match` and \
+                description = "All of it: what is left out takes its default, but for a `mode` in \
+                               force, which stays. With `If-Match` and \
                                a revision, only while the table is still at that revision.",
                 params(("id" = u32, Path, description = "its number")),
                 request_body = $record,
