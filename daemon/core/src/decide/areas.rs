@@ -1,4 +1,4 @@
-//! Rules 14 to 17: what an area asks of whoever comes in.
+//! Rules 15 to 18: what an area asks of whoever comes in.
 
 use super::rules::{Case, Denial};
 use super::site::SiteState;
