@@ -1,15 +1,12 @@
 //! From a card at a reader to the coil of a relay board.
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::Args;
-use doorward_api::EventsQuery;
 use serde::Serialize;
 
-use crate::appliance::{Appliance, Wiring};
-use crate::modbus_board::{BoardReport, Boards, tcp_boards};
-
-use super::bus::{Arrival, ONLINE, ReaderBus, h10301};
+use super::bus::{ReaderBus, h10301};
 use super::figures::Samples;
+use super::opening::Opening;
 use super::progress;
 
 /// Options of the bench.
@@ -86,65 +83,11 @@ pub fn run(options: &Options) -> Result<Figures> {
 
 /// Doorward on the bus: from the card at the reader to the write of its door's coil at the board.
 fn ours(bus: &mut ReaderBus, options: &Options) -> Result<(Samples, u32)> {
-    let (mut board, port) = tcp_boards(&[1])?;
-    let wiring = Wiring {
-        bus: bus.port(),
-        baud: options.baud,
-        readers: bus.specs.clone(),
-        board: format!("127.0.0.1:{port}"),
-        more: String::new(),
-    };
-    let mut appliance = Appliance::start(&wiring)?;
-    appliance.furnish(&wiring, options.users)?;
-    appliance.wait_wired(ONLINE)?;
+    let mut opening = Opening::start(bus, options.baud, options.users)?;
     progress("doorwardd, to the coil");
-    let names: Vec<String> = bus.specs.iter().map(|spec| spec.name.clone()).collect();
     let users = options.users.min(u32::from(u16::MAX));
     let card = move |number: u32| h10301((number % users + 1) as u16);
     bus.taps(options.taps, card, |name, _, within| {
-        let door = names
-            .iter()
-            .position(|known| known == name)
-            .context("which door?")?;
-        let output = u16::try_from(door + 1)?;
-        let coil = |board: &mut Boards, wanted: bool| {
-            let what = format!("output {output} to be written");
-            board.wait_for(&what, within, |report| match *report {
-                BoardReport::Wrote {
-                    output: at, on, ns, ..
-                } if at == output && on == wanted => Some(ns),
-                _ => None,
-            })
-        };
-        let written = coil(&mut board, true);
-        // The next card must find the door locked.
-        let arrival = match written.and_then(|ns| coil(&mut board, false).map(|_| ns)) {
-            Ok(ns) => Arrival::At(ns),
-            Err(error) => Arrival::Never(format!("{error:#}; {}", what_happened(&mut appliance)?)),
-        };
-        board.forget();
-        Ok(arrival)
+        opening.arrival(name, within)
     })
-}
-
-/// What the daemon knows of a card that opened nothing.
-fn what_happened(appliance: &mut Appliance) -> Result<String> {
-    appliance.wait_until("the API to answer", ONLINE, |_| true)?;
-    let query = EventsQuery {
-        limit: Some(3),
-        before: Some(u64::MAX),
-        ..EventsQuery::default()
-    };
-    let events = appliance
-        .call(async |client| client.events(&query).await)?
-        .events;
-    let kinds: Vec<_> = events
-        .iter()
-        .map(|row| (row.event.kind, row.event.reason))
-        .collect();
-    let log = appliance.log_text();
-    let tail: Vec<&str> = log.lines().rev().take(5).collect();
-    Ok(format!(
-        "newest events {kinds:?}; newest lines of the log {tail:?}"
-    ))
 }

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use doorward_core::card::CardBits;
-use doorward_sim::line::{LineSpec, PacedLine, Port};
+use doorward_sim::line::{LineSpec, PacedLine, Port, monotonic_ns};
 
 use crate::osdp_peer::orders::{PanelSaw, PanelSpec, ReaderSpec};
 use crate::osdp_peer::{OsdpPanel, OsdpReaders, reader_on, test_key};
@@ -82,14 +82,29 @@ impl ReaderBus {
         &mut self,
         count: u32,
         card: impl Fn(u32) -> CardBits,
+        arrival: impl FnMut(&str, u32, Duration) -> Result<Arrival>,
+    ) -> Result<(Samples, u32)> {
+        let all: Vec<usize> = (0..self.specs.len()).collect();
+        self.taps_while(&all, |number| number < count, card, arrival)
+    }
+
+    /// The same at some readers only, for as long as `goes_on` says so of the number of cards shown.
+    ///
+    /// # Errors
+    /// When a peer fails.
+    pub fn taps_while(
+        &mut self,
+        at: &[usize],
+        mut goes_on: impl FnMut(u32) -> bool,
+        card: impl Fn(u32) -> CardBits,
         mut arrival: impl FnMut(&str, u32, Duration) -> Result<Arrival>,
     ) -> Result<(Samples, u32)> {
         let mut spread = Spread::new(0x00D0_0DAD);
         let mut took_ns = Vec::new();
-        let mut lost = 0;
-        for number in 0..count {
+        let (mut number, mut lost) = (0, 0);
+        while goes_on(number) {
             std::thread::sleep(spread.between(PAUSE.0, PAUSE.1));
-            let at = spread.below(self.specs.len() as u64) as usize;
+            let at = at[spread.below(at.len() as u64) as usize];
             let name = self.specs[at].name.clone();
             let taken = self.readers.show_card(&name, card(number));
             let arrived = match &taken {
@@ -105,11 +120,49 @@ impl ReaderBus {
                 }
                 (Err(error), Arrival::At(_)) => return Err(error),
             }
-            if (number + 1) % 100 == 0 {
-                progress(&format!("{} of {count} cards", number + 1));
+            number += 1;
+            if number % 100 == 0 {
+                progress(&format!("{number} cards"));
             }
         }
         Ok((Samples::new(took_ns), lost))
+    }
+
+    /// Takes a reader off the cable that brings it line and power.
+    ///
+    /// # Errors
+    /// When the readers' process has ended.
+    pub fn unplug(&mut self, at: usize) -> Result<()> {
+        self.line.cut(Port::Device(at));
+        let name = self.specs[at].name.clone();
+        self.readers.remove(&name)
+    }
+
+    /// Puts it back; the answer is the moment, `CLOCK_MONOTONIC` nanoseconds.
+    ///
+    /// # Errors
+    /// When the reader does not start again.
+    pub fn replug(&mut self, at: usize) -> Result<u64> {
+        self.readers.add(self.specs[at].clone())?;
+        let plugged_ns = monotonic_ns();
+        self.line.mend(Port::Device(at));
+        Ok(plugged_ns)
+    }
+
+    /// libosdp as the control panel of this bus, once every reader is up.
+    ///
+    /// # Errors
+    /// When a peer fails, or a reader does not come online.
+    pub fn peer_panel(&self) -> Result<OsdpPanel> {
+        let mut panel = OsdpPanel::start(PanelSpec {
+            path: self.port(),
+            baud: self.baud,
+            readers: self.specs.clone(),
+        })?;
+        for spec in &self.specs {
+            panel.wait_until(&spec.name, &up(spec), ONLINE)?;
+        }
+        Ok(panel)
     }
 
     /// The same bus with libosdp as the control panel: from the card at the reader to the panel's
@@ -122,24 +175,22 @@ impl ReaderBus {
         count: u32,
         card: impl Fn(u32) -> CardBits,
     ) -> Result<(Samples, u32)> {
-        let mut panel = OsdpPanel::start(PanelSpec {
-            path: self.port(),
-            baud: self.baud,
-            readers: self.specs.clone(),
-        })?;
-        for spec in &self.specs {
-            let up = if spec.key.is_some() {
-                PanelSaw::Secure
-            } else {
-                PanelSaw::Online
-            };
-            panel.wait_until(&spec.name, &up, ONLINE)?;
-        }
+        let mut panel = self.peer_panel()?;
         self.taps(count, &card, |name, number, within| {
             let bits = card(number);
             let seen = panel.wait_until(name, &PanelSaw::Card { bits }, within);
             Ok(seen.map_or_else(|error| Arrival::Never(format!("{error:#}")), Arrival::At))
         })
+    }
+}
+
+/// What libosdp's panel says of a reader that can be used.
+#[must_use]
+pub fn up(reader: &ReaderSpec) -> PanelSaw {
+    if reader.key.is_some() {
+        PanelSaw::Secure
+    } else {
+        PanelSaw::Online
     }
 }
 

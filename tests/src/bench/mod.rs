@@ -11,6 +11,8 @@ pub mod change;
 pub mod decide;
 pub mod figures;
 pub mod idle;
+pub mod opening;
+pub mod reader_recovery;
 pub mod schedules;
 pub mod startup;
 
@@ -30,6 +32,9 @@ pub enum Bench {
     Decide(decide::Options),
     /// What the daemon needs while nobody comes
     Idle(idle::Options),
+    /// A reader unplugged and plugged back: how soon it is back in Secure Channel, and what its
+    /// neighbour notices of its absence; and the same with libosdp as the control panel
+    ReaderRecovery(reader_recovery::Options),
     /// How long the access index takes to warm, and how much memory it needs then
     Startup(startup::Options),
     /// Whether schedules are right, against Python's zoneinfo in every time zone
@@ -47,6 +52,7 @@ impl Bench {
             Self::Change(options) => print(&change::run(&options)?),
             Self::Decide(options) => print(&decide::run(&options)?),
             Self::Idle(options) => print(&idle::run(&options)?),
+            Self::ReaderRecovery(options) => print(&reader_recovery::run(&options)?),
             Self::Startup(options) => print(&startup::run(&options)?),
             Self::Schedules(options) => print(&schedules::run(&options)?),
         }

@@ -213,6 +213,11 @@ impl OsdpPanel {
             (report.name == name && report.saw == *saw).then_some(report.at_ns)
         })
     }
+
+    /// Forgets everything reported so far.
+    pub fn forget(&mut self) {
+        self.peer.forget();
+    }
 }
 
 /// The key of the reader at an address in tests: different for each, none of them well known.
