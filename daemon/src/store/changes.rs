@@ -98,8 +98,8 @@ impl Worker {
         }
         let carried_out = self.table().and_then(|table| {
             prepared.carry_out(&table, || self.commit_queued_events())?;
-            journal::discard(&table, || self.commit_queued_events())?;
-            self.write_and_sync()
+            self.write_and_sync()?;
+            journal::discard(&self.path)
         });
         // An event in between may have met the failure first.
         if self.failure.is_none() {
@@ -112,13 +112,13 @@ impl Worker {
     }
 
     fn decide(&mut self, prepared: &Prepared) -> Result<(), StoreError> {
-        let table = self.table()?;
-        journal::write(&table, prepared.rows.iter(), || self.commit_queued_events())?;
+        let path = self.path.clone();
+        let (revision, rows) = (prepared.delta.revision, prepared.rows.iter());
+        journal::write(&path, revision, rows, || self.commit_queued_events())?;
         if self.failure.is_some() {
             return Err(self.refusal());
         }
-        journal::decide(&table)?;
-        self.write_and_sync()
+        journal::decide(&path)
     }
 
     /// After an attempt to make a change durable: it stands, or it must be taken back.

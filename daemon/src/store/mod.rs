@@ -28,6 +28,7 @@ mod health;
 mod journal;
 mod kept;
 mod lenient;
+mod old_journal;
 mod open;
 mod past;
 mod records;

@@ -61,7 +61,7 @@ impl Store {
         let counts = Arc::<SyncCounts>::default();
         let mut database = Database::open(path, &options, Arc::clone(&counts))?;
         check_schema(path, &mut database)?;
-        journal::recover(&database.trees.table)?;
+        journal::recover(path, &mut database)?;
         database.sync()?;
         let newest = events::newest(&database.trees.events)?;
         let hash = verify_heads(&database.trees, newest)?;

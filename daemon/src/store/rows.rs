@@ -17,9 +17,9 @@ const INDEXES: u8 = 0x20;
 const AUDIT: u8 = 0x40;
 const JOURNAL: u8 = 0x50;
 
-/// What all pages of the journal begin with.
+/// What all pages of a journal in the table begin with.
 pub(super) const JOURNAL_PAGES: &[u8] = &[JOURNAL];
-/// The row that says that the change in the journal is decided. Its value is empty.
+/// The row that says that the change in that journal is decided. Its value is empty.
 pub(super) const JOURNAL_DECIDED: &[u8] = &[META, b'j'];
 
 /// The table's revision: 8 bytes, big-endian.
@@ -293,13 +293,6 @@ pub(super) fn pin_identities() -> Vec<u8> {
     let bytes = 1 + PinPrint::BYTES;
     let length = u16::try_from(bytes).unwrap_or(u16::MAX).to_be_bytes();
     join(&[&[INDEXES | 1], &length, b"p"])
-}
-
-/// The row of a page of the journal.
-pub(super) fn journal_page(number: u32) -> [u8; 5] {
-    let mut row = [JOURNAL; 5];
-    row[1..].copy_from_slice(&number.to_be_bytes());
-    row
 }
 
 /// The row of an audit entry.

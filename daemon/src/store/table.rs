@@ -10,7 +10,7 @@ use sled::{Batch, IVec, Tree};
 use super::chain::Hash;
 use super::database::check_size;
 use super::encoding::{RECORD_BYTES_MAX, value_of};
-use super::journal::{self, ROWS_BETWEEN_EVENTS};
+use super::journal::ROWS_BETWEEN_EVENTS;
 use super::{StoreError, audit, records, rows};
 
 /// The most records that one change may put or take away, those that follow from others included.
@@ -42,15 +42,18 @@ pub(super) struct Prepared {
 /// How to take back a change that was refused, but may be found when the database is opened anew.
 #[derive(Debug)]
 pub(super) enum Undo {
-    /// A batch was written: what its rows were before.
-    Batch {
-        /// The revision that shows that the batch is there.
-        revision: u64,
-        /// The rows before.
-        rows: Vec<(Vec<u8>, Option<IVec>)>,
-    },
+    /// A batch was written.
+    Batch(Before),
     /// A journal was begun, and perhaps decided.
     Journal,
+}
+
+/// What the rows of a batch were before it.
+#[derive(Debug)]
+pub(super) struct Before {
+    /// The revision that shows that the batch is there.
+    revision: u64,
+    rows: Vec<(Vec<u8>, Option<IVec>)>,
 }
 
 /// The table's revision; 0 when it is new.
@@ -142,10 +145,10 @@ impl Prepared {
         for row in self.rows.keys() {
             rows.push((row.clone(), table.get(row)?));
         }
-        Ok(Undo::Batch {
+        Ok(Undo::Batch(Before {
             revision: self.delta.revision,
             rows,
-        })
+        }))
     }
 
     /// Writes the change to the tree as one batch.
@@ -182,18 +185,14 @@ impl Prepared {
     }
 }
 
-impl Undo {
+impl Before {
     /// Takes the change back if it is in the table.
-    pub(super) fn apply(&self, table: &Tree) -> Result<(), StoreError> {
-        let (revision_after, before) = match self {
-            Self::Journal => return journal::discard(table, || {}),
-            Self::Batch { revision, rows } => (revision, rows),
-        };
-        if revision(table)? != *revision_after {
+    pub(super) fn restore(&self, table: &Tree) -> Result<(), StoreError> {
+        if revision(table)? != self.revision {
             return Ok(());
         }
         let mut batch = Batch::default();
-        for (row, value) in before {
+        for (row, value) in &self.rows {
             match value {
                 Some(value) => batch.insert(row.as_slice(), value),
                 None => batch.remove(row.as_slice()),

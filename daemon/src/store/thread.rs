@@ -332,11 +332,11 @@ impl Worker {
         if let Some(database) = self.database.take() {
             database.close_failed();
         }
-        let database = Database::open(&self.path, &self.options, Arc::clone(&self.counts))?;
-        let table = &database.trees.table;
+        let mut database = Database::open(&self.path, &self.options, Arc::clone(&self.counts))?;
         match &self.undo {
-            Some(undo) => undo.apply(table)?,
-            None => journal::recover(table)?,
+            Some(Undo::Batch(before)) => before.restore(&database.trees.table)?,
+            Some(Undo::Journal) => journal::discard(&self.path)?,
+            None => journal::recover(&self.path, &mut database)?,
         }
         self.database = Some(database);
         Ok(())
