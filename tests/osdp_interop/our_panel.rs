@@ -295,7 +295,7 @@ fn a_reader_in_the_clear_is_refused_where_secure_channel_is_required() -> Result
 }
 
 #[test]
-fn a_new_reader_is_given_its_key_only_where_installing() -> Result<()> {
+fn a_new_reader_is_given_its_key_only_while_its_window_is_open() -> Result<()> {
     let new = |spec: ReaderSpec| ReaderSpec {
         key: None,
         install_mode: true,
@@ -307,8 +307,11 @@ fn a_new_reader_is_given_its_key_only_where_installing() -> Result<()> {
     })?;
     assert!(refused.bus.panel.presence(at(0)).is_none());
 
-    let install = |address| (None, Security::Install(Scbk::new(test_key(address))));
-    let mut site = site_with(1, Baud::B115200, install, new)?;
+    let mut site = site_with(1, Baud::B115200, |_| (None, Security::Unkeyed), new)?;
+    let no_key = LinkEvent::SecureChannelFailed(SecureChannelFailure::NoKey);
+    site.bus.wait_until(at(0), no_key, SOON)?;
+    let key = Scbk::new(test_key(0));
+    site.bus.open_install(at(0), key, Duration::from_secs(60))?;
     site.bus.wait_until(at(0), LinkEvent::KeyChanged, SOON)?;
     let given = ReaderSaw::KeySet {
         key: KeyText::new(test_key(0)),
@@ -316,6 +319,29 @@ fn a_new_reader_is_given_its_key_only_where_installing() -> Result<()> {
     site.readers.wait_until("reader-0", &given, SOON)?;
     assert_eq!(channel(&mut site.bus, 0)?, Channel::Secure);
     show(&mut site, 0, card(3))
+}
+
+#[test]
+fn a_key_is_rotated_and_the_old_one_is_of_no_use_any_more() -> Result<()> {
+    let mut site = site(1, Baud::B115200, secure)?;
+    site.bus.wait_online(at(0), SOON)?;
+    let new = Scbk::new(test_key(42));
+    site.bus.panel.send(at(0), Command::KeySet(new.clone()))?;
+    site.bus.wait_until(at(0), LinkEvent::KeyChanged, SOON)?;
+    let given = ReaderSaw::KeySet {
+        key: KeyText::new(test_key(42)),
+    };
+    site.readers.wait_until("reader-0", &given, SOON)?;
+    assert_eq!(channel(&mut site.bus, 0)?, Channel::Secure);
+    assert_eq!(site.bus.panel.key(at(0)), Some(&new));
+    show(&mut site, 0, card(4))?;
+
+    let old = BusConfig::new(Baud::B115200).with_reader(at(0), secure(0).1);
+    let mut stranger = OsdpBus::open(&site.line.path(Port::Panel), old)?;
+    stranger.wait_for("the refusal", SOON, |event| {
+        matches!(event.event, LinkEvent::SecureChannelFailed(_)).then_some(())
+    })?;
+    Ok(())
 }
 
 #[test]

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use doorward_sim::line::monotonic_ns;
-use doorward_wire::osdp::{Address, Baud, BusConfig, BusEvent, ControlPanel, LinkEvent, Mono};
+use doorward_wire::osdp::{
+    Address, Baud, BusConfig, BusEvent, ControlPanel, LinkEvent, Mono, Scbk,
+};
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::termios::{FlushArg, tcflush};
@@ -134,6 +136,15 @@ impl OsdpBus {
             }
         }
         Ok(self.events.drain(..).collect())
+    }
+
+    /// Opens a reader's install window.
+    ///
+    /// # Errors
+    /// When the panel refuses it.
+    pub fn open_install(&mut self, address: Address, key: Scbk, window: Duration) -> Result<()> {
+        let now = now();
+        Ok(self.panel.open_install(now, address, key, now + window)?)
     }
 
     /// Goes over to another speed.

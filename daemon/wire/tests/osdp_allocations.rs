@@ -18,7 +18,10 @@ mod tests {
 
     impl Pair {
         fn new() -> Self {
-            let (address, key) = (Address::new(0).unwrap(), Scbk::new(*b"a key for tests."));
+            let (address, key) = (
+                Address::new(0).unwrap(),
+                Scbk::new(core::array::from_fn(|at| (at * at + 7) as u8)),
+            );
             let config =
                 BusConfig::new(Baud::B115200).with_reader(address, Security::Required(key.clone()));
             let device =

@@ -93,7 +93,7 @@ pub fn osdp_panel(data: &[u8]) {
         let address = Address::new(index).expect("a small address");
         let security = match (setup >> (2 + 2 * index)) & 3 {
             0 => Security::Clear,
-            1 => Security::Install(key(index)),
+            1 => Security::Unkeyed,
             _ => Security::Required(key(index)),
         };
         config = config.with_reader(address, security);
@@ -105,7 +105,16 @@ pub fn osdp_panel(data: &[u8]) {
         if script.is_over() {
             break;
         }
-        match script.byte() % 6 {
+        match script.byte() % 8 {
+            6 => {
+                let address = Address::new(script.byte() % 4).expect("a small address");
+                let until = now.plus_us(1000 * u64::from(script.u16()));
+                let _ = panel.open_install(now, address, key(script.byte()), until);
+            }
+            7 => {
+                let address = Address::new(script.byte() % 4).expect("a small address");
+                let _ = panel.close_install(address);
+            }
             0 => now = now.plus_us(u64::from(script.byte())),
             1 => now = now.plus_us(1000 * u64::from(script.u16())),
             2 => {

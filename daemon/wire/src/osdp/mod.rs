@@ -103,9 +103,10 @@ pub use identity::{
     Capabilities, Capability, Function, LEAST_RECEIVE_BUFFER, MAX_CAPABILITIES, PdId,
 };
 pub use panel::{
-    BusConfig, BusEvent, Channel, CommandOutcome, ConfigError, ControlPanel, LinkEvent,
-    MAX_BUS_EVENTS, MAX_QUEUED_COMMANDS, MAX_READERS, Mark, OfflineReason, PdConfig, PdStats,
-    Presence, SecureChannelFailure, Security, SendError, Token, Transmit,
+    BusConfig, BusEvent, Channel, CommandOutcome, ConfigError, ControlPanel, InstallError, KeySent,
+    LinkEvent, MAX_BUS_EVENTS, MAX_CANDIDATES, MAX_QUEUED_COMMANDS, MAX_READERS, Mark,
+    OfflineReason, PdConfig, PdStats, Presence, SecureChannelFailure, Security, SendError, Token,
+    Transmit,
 };
 pub use reply::{ClientCryptogram, LocalStatus, MAX_POINTS, NakCode, Points, Reply};
 pub use secure::Scbk;

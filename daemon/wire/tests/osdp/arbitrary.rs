@@ -46,7 +46,7 @@ fn stream(direction: Direction) -> impl Strategy<Value = Vec<(u64, Vec<u8>)>> {
 }
 
 fn key() -> Scbk {
-    Scbk::new(*b"a key for tests.")
+    Scbk::new(core::array::from_fn(|at| (at * at + 7) as u8))
 }
 
 proptest! {
@@ -55,11 +55,15 @@ proptest! {
         stream in stream(Direction::Reply),
         install in any::<bool>(),
     ) {
-        let security = if install { Security::Install(key()) } else { Security::Required(key()) };
+        let security = if install { Security::Unkeyed } else { Security::Required(key()) };
         let config = BusConfig::new(Baud::B115200)
             .with_reader(address(0), security.clone())
             .with_reader(address(1), security);
         let mut panel = ControlPanel::new(config, [5; 16], Mono::ZERO).unwrap();
+        if install {
+            let until = Mono::from_micros(5_000_000);
+            panel.open_install(Mono::ZERO, address(0), key(), until).unwrap();
+        }
         let (mut now, mut out) = (Mono::ZERO, Vec::new());
         for (pause, bytes) in stream {
             now = now.plus_us(pause);

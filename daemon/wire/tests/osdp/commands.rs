@@ -285,6 +285,7 @@ fn checksum_readers_work_and_crc_readers_refuse_checksums() {
     let reader = PdConfig {
         address: address(0),
         security: Security::Clear,
+        candidates: Vec::new(),
         check: Check::Checksum,
     };
     let mut config = BusConfig::new(Baud::B9600);

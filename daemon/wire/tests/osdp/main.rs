@@ -7,6 +7,8 @@ mod bus;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+mod keys;
+#[cfg(test)]
 mod latency;
 #[cfg(test)]
 mod noise;

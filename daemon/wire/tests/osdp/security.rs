@@ -2,9 +2,8 @@
 
 use crate::bus::{Bus, address, card, key};
 use doorward_wire::osdp::{
-    Baud, BusConfig, Channel, Check, Command, CommandOutcome, DeviceSecurity, Direction, Header,
-    KeyUsed, LinkEvent, OfflineReason, PdEvent, Reply, Scbk, SecureChannelFailure, Security,
-    SendError, Sequence, Station, encode_frame,
+    Baud, BusConfig, Channel, Check, DeviceSecurity, Direction, Header, LinkEvent, OfflineReason,
+    Reply, SecureChannelFailure, Security, Sequence, Station, encode_frame,
 };
 
 fn one(panel: &Security, device: &DeviceSecurity) -> Bus {
@@ -39,7 +38,7 @@ fn who_comes_to_terms_with_whom() {
             }
         }
     }
-    use SecureChannelFailure::{DefaultKeyOffered, KeyMismatch, NotSupported};
+    use SecureChannelFailure::{DefaultKeyOffered, KeyMismatch, NoKey, NotSupported};
     check(
         &Security::Required(key(0)),
         &Device::Required(key(0)),
@@ -65,21 +64,9 @@ fn who_comes_to_terms_with_whom() {
         &Device::Unsupported,
         Err(NotSupported),
     );
-    check(
-        &Security::Install(key(0)),
-        &Device::Install,
-        Ok(Channel::Secure),
-    );
-    check(
-        &Security::Install(key(0)),
-        &Device::Required(key(1)),
-        Err(KeyMismatch),
-    );
-    check(
-        &Security::Install(key(0)),
-        &Device::Required(key(0)),
-        Ok(Channel::Secure),
-    );
+    check(&Security::Unkeyed, &Device::Install, Err(NoKey));
+    check(&Security::Unkeyed, &Device::Required(key(0)), Err(NoKey));
+    check(&Security::Unkeyed, &Device::Unsupported, Err(NoKey));
     check(&Security::Clear, &Device::Install, Ok(Channel::Clear));
     check(&Security::Clear, &Device::Keyed(key(0)), Ok(Channel::Clear));
     check(&Security::Clear, &Device::Unsupported, Ok(Channel::Clear));
@@ -93,90 +80,6 @@ fn a_reader_that_demands_a_secure_channel_says_so_to_a_clear_panel() {
     bus.show(0);
     bus.run_for(1_000_000);
     assert!(bus.cards_of(0).is_empty());
-}
-
-#[test]
-fn installing_a_key_happens_once_and_ends_install_mode() {
-    let mut bus = one(&Security::Install(key(0)), &DeviceSecurity::Install);
-    bus.run_while(1_000_000, |bus| !bus.all_online());
-    let sessions: Vec<&PdEvent> = bus.readers[0]
-        .events
-        .iter()
-        .filter(|event| matches!(event, PdEvent::SecureChannel(_)))
-        .collect();
-    assert_eq!(
-        sessions,
-        [
-            &PdEvent::SecureChannel(KeyUsed::Default),
-            &PdEvent::SecureChannel(KeyUsed::Own)
-        ]
-    );
-    assert!(bus.readers[0].events.contains(&PdEvent::KeySet(key(0))));
-    assert_eq!(
-        bus.events_of(0)
-            .filter(|event| **event == LinkEvent::KeyChanged)
-            .count(),
-        1
-    );
-    // The same reader, reset to install mode by somebody, is not given the key again.
-    bus.replug(0);
-    bus.run_for(3_000_000);
-    assert_eq!(bus.panel.presence(address(0)), None);
-    assert_eq!(failures(&bus), [SecureChannelFailure::DefaultKeyOffered]);
-}
-
-#[test]
-fn a_key_that_is_repaired_is_found_within_seconds() {
-    let mut bus = Bus::secure(1, Baud::B115200, 9);
-    bus.run_while(1_000_000, |bus| !bus.all_online());
-    let old = key(0);
-    let token = bus.panel.send(address(0), Command::KeySet(key(5))).unwrap();
-    bus.run_for(200_000);
-    bus.run_while(1_000_000, |bus| !bus.all_online());
-    let done = LinkEvent::Command {
-        token,
-        outcome: CommandOutcome::Done,
-    };
-    assert!(bus.events_of(0).any(|event| *event == done));
-    assert!(
-        bus.events_of(0)
-            .any(|event| *event == LinkEvent::KeyChanged)
-    );
-    assert!(bus.readers[0].events.contains(&PdEvent::KeySet(key(5))));
-    assert_ne!(old, key(5));
-}
-
-#[test]
-fn a_key_whose_acknowledgement_is_lost_is_not_lost() {
-    let mut bus = Bus::secure(1, Baud::B115200, 9);
-    bus.run_while(1_000_000, |bus| !bus.all_online());
-    bus.panel.send(address(0), Command::KeySet(key(5))).unwrap();
-    // The reader takes the key, and its power fails before anybody hears of it.
-    bus.run_while(100_000, |bus| {
-        !bus.readers[0].events.contains(&PdEvent::KeySet(key(5)))
-    });
-    bus.readers[0].plugged = false;
-    bus.run_for(2_000_000);
-    bus.readers[0].plugged = true;
-    bus.run_while(2_000_000, |bus| !bus.all_online());
-    assert!(
-        bus.events_of(0)
-            .any(|event| *event == LinkEvent::KeyChanged)
-    );
-}
-
-#[test]
-fn keys_are_not_sent_in_clear_and_not_weak() {
-    let mut bus = one(&Security::Clear, &DeviceSecurity::Install);
-    bus.run_while(1_000_000, |bus| !bus.all_online());
-    let sent = bus.panel.send(address(0), Command::KeySet(key(1)));
-    assert_eq!(sent, Err(SendError::NeedsSecureChannel(address(0))));
-    let mut bus = Bus::secure(1, Baud::B115200, 1);
-    bus.run_while(1_000_000, |bus| !bus.all_online());
-    let sent = bus
-        .panel
-        .send(address(0), Command::KeySet(Scbk::new(Scbk::DEFAULT)));
-    assert_eq!(sent, Err(SendError::WeakKey));
 }
 
 fn forged(sequence: u8, reply: &Reply) -> Vec<u8> {

@@ -8,6 +8,9 @@ use crate::osdp::time::Baud;
 /// The most PDs on one bus: every address but the broadcast one.
 pub const MAX_READERS: usize = 127;
 
+/// The most keys that a PD may have been given without anybody knowing whether it took them.
+pub const MAX_CANDIDATES: usize = 4;
+
 /// One bus: a serial line and the PDs on it.
 #[derive(Debug, Clone)]
 pub struct BusConfig {
@@ -46,6 +49,9 @@ pub struct PdConfig {
     pub address: Address,
     /// Whether it must speak Secure Channel, and with which key.
     pub security: Security,
+    /// Keys it may have been given, as it is not known whether it took them: the newest last, at
+    /// most [`MAX_CANDIDATES`]. They are tried before the one of `security`.
+    pub candidates: Vec<Scbk>,
     /// The check field of commands. Replies with a CRC are always taken, such with a checksum only
     /// if this is [`Check::Checksum`].
     pub check: Check,
@@ -59,18 +65,21 @@ pub enum Security {
     /// Secure Channel with this key. Nothing but ID, CHLNG and SCRYPT is sent outside of it, and
     /// nothing but their replies is accepted.
     Required(Scbk),
-    /// Like [`Security::Required`], but a PD that does not have the key yet is given it over a
-    /// session with the default key SCBK-D. Whoever listens to that exchange knows the key: do it on
-    /// a line nobody else can reach. It ends with the first session with this key.
-    Install(Scbk),
+    /// Secure Channel, and it has no key yet: nothing but ID is sent, and nothing of it is accepted,
+    /// until it is given one ([`super::ControlPanel::open_install`]).
+    Unkeyed,
 }
 
 impl Security {
     pub(crate) const fn key(&self) -> Option<&Scbk> {
         match self {
-            Self::Clear => None,
-            Self::Required(key) | Self::Install(key) => Some(key),
+            Self::Clear | Self::Unkeyed => None,
+            Self::Required(key) => Some(key),
         }
+    }
+
+    pub(crate) const fn is_clear(&self) -> bool {
+        matches!(self, Self::Clear)
     }
 }
 
@@ -92,8 +101,18 @@ impl BusConfig {
         self.readers.push(PdConfig {
             address,
             security,
+            candidates: Vec::new(),
             check: Check::Crc,
         });
+        self
+    }
+
+    /// With another key that the PD added last may have been given.
+    #[must_use]
+    pub fn with_candidate(mut self, key: Scbk) -> Self {
+        if let Some(reader) = self.readers.last_mut() {
+            reader.candidates.push(key);
+        }
         self
     }
 
@@ -109,8 +128,12 @@ impl BusConfig {
             {
                 return Err(ConfigError::AddressTwice(address));
             }
-            if reader.security.key().is_some_and(Scbk::is_weak) {
+            let keys = reader.security.key().into_iter().chain(&reader.candidates);
+            if keys.into_iter().any(Scbk::is_weak) {
                 return Err(ConfigError::WeakKey(address));
+            }
+            if reader.candidates.len() > MAX_CANDIDATES {
+                return Err(ConfigError::TooManyCandidates(address));
             }
         }
         Ok(())
@@ -131,4 +154,7 @@ pub enum ConfigError {
         "reader `{0}` has a key that is publicly known or evenly patterned, a random one is needed"
     )]
     WeakKey(Address),
+    /// More keys than a PD is tried with.
+    #[error("reader `{0}` has more than {MAX_CANDIDATES} keys that it may have been given")]
+    TooManyCandidates(Address),
 }

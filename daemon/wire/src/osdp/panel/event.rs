@@ -40,9 +40,12 @@ pub enum LinkEvent {
     /// The PD's address and baud rate from now on. The panel follows the address by itself;
     /// the baud rate is the caller's ([`super::ControlPanel::set_baud`]).
     Com(ComSettings),
-    /// The PD has taken the key of KEYSET, or the one to be installed, and the panel uses it from
-    /// now on. The caller must store it.
+    /// The PD has taken the key of KEYSET, or the one to be installed, and has proved so in a
+    /// handshake. The panel knows no other from now on ([`super::ControlPanel::key`]).
     KeyChanged,
+    /// The PD was sent a key, or may have been, and has proved that it still has the one before. The
+    /// panel knows no other from now on.
+    KeyKept,
     /// What became of a command.
     Command {
         /// What [`super::ControlPanel::send`] returned.
@@ -114,6 +117,8 @@ pub enum SecureChannelFailure {
     InstallRefused,
     /// The PD is configured for clear here, and asks for a Secure Channel.
     DemandedByReader,
+    /// There is no key for the PD here yet.
+    NoKey,
 }
 
 /// A command given to [`super::ControlPanel::send`].
@@ -168,6 +173,9 @@ pub enum SendError {
     /// KEYSET with a key that is publicly known or evenly patterned.
     #[error("the key is publicly known or evenly patterned, a random one is needed")]
     WeakKey,
+    /// A key was sent before, and it is not known yet whether the PD took it.
+    #[error("reader `{0}` was sent a key already, and has not shown yet whether it took it")]
+    KeyPending(Address),
     /// COMSET to an address another PD has.
     #[error("address `{0}` belongs to another reader on this bus")]
     AddressTaken(Address),

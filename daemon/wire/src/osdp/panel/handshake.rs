@@ -2,8 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::config::Security;
-use super::event::{BusEvent, LinkEvent, OfflineReason, SecureChannelFailure};
+use super::event::{BusEvent, OfflineReason, SecureChannelFailure};
 use super::link::{Link, Stage};
 use crate::osdp::frame::{BlockType, SecurityBlock};
 use crate::osdp::reply::{ClientCryptogram, NakCode, Reply};
@@ -13,11 +12,11 @@ use crate::osdp::time::Mono;
 /// Which key a handshake is tried with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum KeyKind {
-    /// The configured one.
+    /// The one the PD is known to have.
     Own,
-    /// One sent with KEYSET, if its reply got lost.
-    Candidate,
-    /// SCBK-D, to install the configured one.
+    /// One of those that it may have been given.
+    Candidate(usize),
+    /// SCBK-D, to give it one of its own.
     Default,
 }
 
@@ -25,7 +24,7 @@ impl KeyKind {
     /// The data byte of the handshake's security blocks.
     pub(super) const fn block_data(self) -> u8 {
         match self {
-            Self::Own | Self::Candidate => 1,
+            Self::Own | Self::Candidate(_) => 1,
             Self::Default => 0,
         }
     }
@@ -86,7 +85,7 @@ impl Link {
     ) -> Option<Handshake> {
         let keys = match kind {
             KeyKind::Own => SessionKeys::derive(self.security.key()?, random),
-            KeyKind::Candidate => SessionKeys::derive(self.candidate.as_ref()?, random),
+            KeyKind::Candidate(at) => SessionKeys::derive(self.candidates.get(at)?, random),
             KeyKind::Default => SessionKeys::derive(&Scbk::new(Scbk::DEFAULT), random),
         };
         let expected = keys.client_cryptogram(random, &client.random);
@@ -105,12 +104,13 @@ impl Link {
         failure: SecureChannelFailure,
         events: &mut VecDeque<BusEvent>,
     ) {
-        let may_install = matches!(self.security, Security::Install(_));
-        self.stage = match tried {
-            KeyKind::Own if self.candidate.is_some() => Stage::Challenge(KeyKind::Candidate),
-            KeyKind::Own | KeyKind::Candidate if may_install => Stage::Challenge(KeyKind::Default),
-            // The reader has a key, then, and not the one to be installed.
-            KeyKind::Default if failure == SecureChannelFailure::Refused => {
+        self.stage = match (self.next_key(tried), tried) {
+            (Some(key), _) => Stage::Challenge(key),
+            (None, KeyKind::Own | KeyKind::Candidate(_)) if self.may_install(now) => {
+                Stage::Challenge(KeyKind::Default)
+            }
+            // The reader has a key, then, and not one that is known here.
+            (None, KeyKind::Default) if failure == SecureChannelFailure::Refused => {
                 let failure = SecureChannelFailure::KeyMismatch;
                 return self.fail_handshake(now, failure, events);
             }
@@ -142,34 +142,23 @@ impl Link {
         self.stats.sessions += 1;
         self.stage = Stage::SecureId;
         match kind {
-            KeyKind::Default => self.stage = Stage::InstallKey,
-            KeyKind::Candidate => self.adopt_candidate(events),
-            KeyKind::Own => {
-                // The PD has its key: from now on there is no way back to the default one.
-                if let Security::Install(key) = &self.security {
-                    self.security = Security::Required(key.clone());
-                    if self.candidate.is_some() {
-                        self.report(events, LinkEvent::KeyChanged);
-                    }
-                }
-                self.candidate = None;
-                if self.is_resuming {
-                    self.go_online(events);
-                }
+            KeyKind::Default if self.may_install(now) => self.stage = Stage::InstallKey,
+            // The window has closed meanwhile: this session is good for nothing else.
+            KeyKind::Default => {
+                let failure = SecureChannelFailure::DefaultKeyOffered;
+                return self.fail_handshake(now, failure, events);
             }
+            KeyKind::Candidate(at) => self.adopt_candidate(at, events),
+            KeyKind::Own => self.keep_own(events),
+        }
+        if kind != KeyKind::Default && self.is_resuming {
+            self.go_online(events);
         }
     }
 
-    /// The PD has taken the key of KEYSET, and leaves the session for it.
+    /// The PD says that it has taken the key of KEYSET, and leaves the session for it. Whether it really
+    /// has shows in the handshake that follows: the key before is not forgotten until then.
     pub(super) fn on_key_taken(&mut self, now: Mono, events: &mut VecDeque<BusEvent>) {
-        self.adopt_candidate(events);
         self.go_offline(now, OfflineReason::KeyChanged, events);
-    }
-
-    fn adopt_candidate(&mut self, events: &mut VecDeque<BusEvent>) {
-        if let Some(key) = self.candidate.take() {
-            self.security = Security::Required(key);
-            self.report(events, LinkEvent::KeyChanged);
-        }
     }
 }

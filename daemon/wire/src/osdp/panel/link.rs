@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use super::config::{PdConfig, Security};
 use super::event::{BusEvent, Channel, CommandOutcome, LinkEvent, Presence, SecureChannelFailure};
 use super::handshake::{Handshake, KeyKind};
+use super::keys::Install;
 use super::queue::{CommandQueue, Queued};
 use super::stats::PdStats;
 use super::status::Known;
@@ -73,8 +74,9 @@ pub(crate) struct Link {
     pub(super) address: Address,
     pub(super) check: Check,
     pub(super) security: Security,
-    /// A key sent with KEYSET whose reply has not been seen: the PD may have it.
-    pub(super) candidate: Option<Scbk>,
+    /// Keys that the PD may have been given: the newest last.
+    pub(super) candidates: Vec<Scbk>,
+    pub(super) install: Option<Install>,
     pub(super) stage: Stage,
     pub(super) session: Option<Session>,
     /// The number of the command that waits, or of the next one.
@@ -116,7 +118,8 @@ impl Link {
             address: config.address,
             check: config.check,
             security: config.security,
-            candidate: None,
+            candidates: config.candidates,
+            install: None,
             stage: Stage::Absent,
             session: None,
             sequence: Sequence::START,
@@ -273,9 +276,8 @@ impl Link {
                 );
             }
             Purpose::InstallKey => {
-                if let Some(key) = self.security.key() {
-                    self.candidate = Some(key.clone());
-                    plain(&Command::KeySet(key.clone()), &mut body);
+                if let Some(key) = self.use_install() {
+                    plain(&Command::KeySet(key), &mut body);
                 }
             }
             Purpose::Poll => plain(&Command::Poll, &mut body),
@@ -283,12 +285,7 @@ impl Link {
                 &self.known.next_question().unwrap_or(Command::Poll),
                 &mut body,
             ),
-            Purpose::Queued(queued) => {
-                if let Command::KeySet(key) = &queued.command {
-                    self.candidate = Some(key.clone());
-                }
-                plain(&queued.command, &mut body);
-            }
+            Purpose::Queued(queued) => plain(&queued.command, &mut body),
         }
         match purpose {
             Purpose::Poll => self.stats.polls += 1,

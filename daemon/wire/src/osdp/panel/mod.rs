@@ -3,6 +3,7 @@
 mod config;
 mod event;
 mod handshake;
+mod keys;
 mod link;
 mod outage;
 mod permit;
@@ -14,11 +15,12 @@ mod window;
 
 use std::collections::VecDeque;
 
-pub use config::{BusConfig, ConfigError, MAX_READERS, Mark, PdConfig, Security};
+pub use config::{BusConfig, ConfigError, MAX_CANDIDATES, MAX_READERS, Mark, PdConfig, Security};
 pub use event::{
     BusEvent, Channel, CommandOutcome, LinkEvent, OfflineReason, Presence, SecureChannelFailure,
     SendError, Token,
 };
+pub use keys::{InstallError, KeySent};
 pub use queue::MAX_QUEUED_COMMANDS;
 pub use stats::PdStats;
 
@@ -263,10 +265,14 @@ impl ControlPanel {
             .find(|link| link.address == address)
             .ok_or(SendError::UnknownAddress(address))?;
         permit(link, &command)?;
+        let key = match &command {
+            Command::KeySet(key) => Some(key.clone()),
+            _ => None,
+        };
         let token = Token(self.next_token);
         self.next_token += 1;
         match link.queue_mut().put(Queued { token, command }) {
-            Put::Last => {}
+            Put::Last => link.candidates.extend(key),
             Put::Instead(token) => {
                 let outcome = CommandOutcome::Superseded;
                 link.report(&mut self.events, LinkEvent::Command { token, outcome });

@@ -96,6 +96,13 @@ impl Link {
         }
     }
 
+    /// A key that waits is not sent after a handshake: what it was to replace may have changed.
+    fn drop_keys(&mut self, events: &mut VecDeque<BusEvent>) {
+        for queued in self.queue.take_keys() {
+            self.finish(&queued, CommandOutcome::Offline, events);
+        }
+    }
+
     fn drop_queue(&mut self, events: &mut VecDeque<BusEvent>) {
         while let Some(queued) = self.queue.pop() {
             self.finish(&queued, CommandOutcome::Offline, events);
@@ -119,7 +126,9 @@ impl Link {
                 | OfflineReason::SequenceLost
                 | OfflineReason::KeyChanged
         );
-        if !is_restart {
+        if is_restart {
+            self.drop_keys(events);
+        } else {
             self.drop_queue(events);
         }
         // At once after a working link; a PD that falls from one restart into the next has to wait.
@@ -128,7 +137,7 @@ impl Link {
         // that is missing, and a card that waits in it comes the sooner.
         self.is_resuming = reason == OfflineReason::SecureChannelLost && self.told == Told::Online;
         self.stage = if self.is_resuming {
-            Stage::Challenge(KeyKind::Own)
+            Stage::Challenge(self.first_key().unwrap_or(KeyKind::Own))
         } else {
             Stage::Absent
         };

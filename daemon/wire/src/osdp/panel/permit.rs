@@ -18,6 +18,9 @@ pub(super) fn permit(link: &Link, command: &Command) -> Result<(), SendError> {
             return Err(SendError::NeedsSecureChannel(address));
         }
         Command::KeySet(key) if key.is_weak() => return Err(SendError::WeakKey),
+        Command::KeySet(_) if !link.candidates.is_empty() => {
+            return Err(SendError::KeyPending(address));
+        }
         _ => {}
     }
     let Some(presence) = link.presence() else {

@@ -28,6 +28,15 @@ impl CommandQueue {
         self.waiting.pop_front()
     }
 
+    /// Takes out every KEYSET.
+    pub(crate) fn take_keys(&mut self) -> VecDeque<Queued> {
+        let (keys, others) = core::mem::take(&mut self.waiting)
+            .into_iter()
+            .partition(|queued: &Queued| matches!(queued.command, Command::KeySet(_)));
+        self.waiting = others;
+        keys
+    }
+
     /// Puts `queued` into the place of a waiting command that it overwrites, or else at the end.
     pub(crate) fn put(&mut self, queued: Queued) -> Put {
         for waiting in &mut self.waiting {

@@ -191,7 +191,7 @@ impl Link {
             self.on_unread(now, events);
             return Heard::Complete;
         }
-        if self.security.key().is_some() && !self.is_expected_in_clear(code) {
+        if !self.security.is_clear() && !self.is_expected_in_clear(code) {
             self.refuse_clear(now, code, events);
             return Heard::Nothing;
         }
@@ -239,7 +239,7 @@ impl Link {
             self.count_nak(code);
         }
         match purpose {
-            Purpose::Probe => self.on_probe_reply(&reply),
+            Purpose::Probe => self.on_probe_reply(now, &reply, events),
             Purpose::Capabilities => {
                 self.on_capabilities(&reply);
                 self.go_online(events);
@@ -262,6 +262,7 @@ impl Link {
             }
             Purpose::InstallKey if reply == Reply::Ack => self.on_key_taken(now, events),
             Purpose::InstallKey => {
+                self.candidates.pop();
                 self.fail_handshake(now, SecureChannelFailure::InstallRefused, events);
             }
             Purpose::Poll => self.on_poll_reply(now, &reply, events),
@@ -289,7 +290,7 @@ impl Link {
                 self.go_online(events);
             }
             Purpose::SecureId => self.stage = Stage::SecureCapabilities,
-            Purpose::Probe => self.on_probe_reply(&Reply::Ack),
+            Purpose::Probe => self.on_probe_reply(now, &Reply::Ack, events),
             Purpose::Challenge(..) | Purpose::Cryptogram(_) | Purpose::InstallKey => {
                 self.fail_handshake(now, SecureChannelFailure::NotSupported, events);
             }
@@ -297,15 +298,20 @@ impl Link {
         }
     }
 
-    fn on_probe_reply(&mut self, reply: &Reply) {
+    fn on_probe_reply(&mut self, now: Mono, reply: &Reply, events: &mut VecDeque<BusEvent>) {
         if let Reply::Id(id) = reply {
             self.id = *id;
         }
         self.is_heard_late = false;
-        self.stage = match self.security.key() {
-            Some(_) => Stage::Challenge(KeyKind::Own),
-            None => Stage::Capabilities,
-        };
+        if self.security.is_clear() {
+            self.stage = Stage::Capabilities;
+        } else if let Some(key) = self.first_key() {
+            self.stage = Stage::Challenge(key);
+        } else if self.may_install(now) {
+            self.stage = Stage::Challenge(KeyKind::Default);
+        } else {
+            self.fail_handshake(now, SecureChannelFailure::NoKey, events);
+        }
     }
 
     const fn on_capabilities(&mut self, reply: &Reply) {
@@ -341,7 +347,7 @@ impl Link {
         let is_key = matches!(queued.command, Command::KeySet(_));
         match reply {
             Reply::Ack if is_key => self.on_key_taken(now, events),
-            Reply::Nak(_) if is_key => self.candidate = None,
+            Reply::Nak(_) if is_key => drop(self.candidates.pop()),
             Reply::Com(settings) => {
                 self.report(events, LinkEvent::Com(*settings));
                 self.address = settings.address;
