@@ -48,7 +48,7 @@ pub enum Plan {
     /// A record gone, with what cannot stand without it. It must be there.
     Remove(RecordRef),
     /// Several steps, all or none.
-    Steps(Vec<Change>),
+    Steps(Vec<Step>),
     /// What the table as it stands decides the steps of.
     Operation(Operation),
     /// Another mode for what has one.
@@ -65,6 +65,15 @@ pub enum Plan {
         /// Only if this is the pending one.
         expected: Option<UnlockPlan>,
     },
+}
+
+/// One of several steps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// What is done.
+    pub change: Change,
+    /// Whether a record that is put said anything of its mode.
+    pub mode: ModeSaid,
 }
 
 /// Asks for changes. Cheap to clone.
@@ -290,7 +299,7 @@ fn check(
             must_exist(reference)?;
             (vec![Change::Remove(reference)], true)
         }
-        Plan::Steps(steps) => (steps, false),
+        Plan::Steps(steps) => (doors::with_modes_kept(&view, steps)?, false),
         Plan::Operation(operation) => {
             let steps = operation.steps(&view).map_err(operation_refused)?;
             return match validate_steps(&view, &steps) {

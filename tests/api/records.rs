@@ -207,6 +207,50 @@ async fn a_lockdown_does_not_end_by_being_left_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_lockdown_does_not_end_by_being_left_out_of_several_steps() {
+    let site = Site::start().await;
+    send_examples(&site).await;
+    let socket = &site.socket;
+    for (kind, path) in [
+        ("door", "/v1/doors/1"),
+        ("door_group", "/v1/door_groups/1"),
+        ("place", "/v1/places/1"),
+    ] {
+        let mode = json!({ "mode": "lockdown" }).to_string();
+        let set = send(socket, "POST", &format!("{path}/mode"), &mode).await;
+        assert_eq!(set.status, 200, "{path}: {set:?}");
+        let mut record = fetch(socket, path).await.json();
+        // What a door shows of itself is not part of the record.
+        for field in ["mode", "status"] {
+            record.as_object_mut().unwrap().remove(field);
+        }
+        let named = |name: &str, mode: Option<&str>| {
+            let mut record = record.clone();
+            record["name"] = json!(name);
+            if let Some(mode) = mode {
+                record["mode"] = json!(mode);
+            }
+            json!({ "put": { "kind": kind, "record": record } })
+        };
+        let apply = async |steps: Vec<serde_json::Value>| {
+            let body = json!({ "changes": steps }).to_string();
+            let answer = send(socket, "POST", "/v1/changes", &body).await;
+            assert_eq!(answer.status, 200, "{path}: {answer:?}");
+            let now = fetch(socket, path).await.json();
+            (now["name"].clone(), now["mode"].clone())
+        };
+        let left_out = apply(vec![named("Second", None)]).await;
+        assert_eq!(left_out, (json!("Second"), json!("lockdown")), "{path}");
+        // The step before it is what the record has by then.
+        let steps = vec![named("Third", Some("locked")), named("Fourth", None)];
+        assert_eq!(apply(steps).await, (json!("Fourth"), json!("locked")));
+        let said = apply(vec![named("Fifth", Some("normal"))]).await;
+        assert_eq!(said, (json!("Fifth"), json!("normal")), "{path}");
+    }
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_problem_of_a_record_is_told_at_once() {
     let site = Site::start().await;
     let body = r#"{"name":"","place":9,"time_zone":"Europe/Nowhere","unlock_ms":1}"#;

@@ -14,7 +14,7 @@ use doorward_core::model::{
 use doorward_tests::peer::program;
 
 use crate::house::{House, Plan, SOON};
-use crate::table::{ALWAYS, card, door, furnish, holder, key};
+use crate::table::{ALL_DOORS, ALWAYS, card, door, furnish, holder, key};
 
 const HOUR_MS: i64 = 3_600_000;
 /// The first input that no door of the house uses.
@@ -44,6 +44,20 @@ fn master(house: &House, flags: KeyFlags) {
     };
     house.put(vec![Record::Key(key)]);
     house.put(holder(2, MASTER).to_vec());
+}
+
+/// Runs the command line, and returns what it says.
+#[track_caller]
+fn doorward(house: &House, arguments: &[&str]) -> String {
+    let output = program("doorward")
+        .unwrap()
+        .arg("--socket")
+        .arg(house.dir.path().join("api.sock"))
+        .args(arguments)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
 }
 
 fn change_door(house: &House, id: u32, change: impl FnOnce(&mut Door)) {
@@ -102,11 +116,12 @@ fn crash(house: &mut House) {
 #[test]
 fn row_32_a_plan_is_pending_until_somebody_who_may_activates_it_at_the_door() {
     let mut house = house(1, "");
-    let flags = KeyFlags {
-        activates_plans: true,
-        ..KeyFlags::default()
-    };
-    master(&house, flags);
+    let made = ["keys", "add", "Key 2", "--door", "Door 1"];
+    doorward(
+        &house,
+        &[&made[..], &["--activates-plans", "true"]].concat(),
+    );
+    house.put(holder(2, MASTER).to_vec());
     change_door(&house, 1, |door| {
         door.pending_plan = Some(Box::new(always()));
     });
@@ -269,11 +284,13 @@ fn row_34_hours_begin_with_the_first_who_comes_in_and_dates_take_precedence() {
 #[test]
 fn row_35_modes_of_door_group_and_site_over_a_restart_with_exempt_keys() {
     let mut house = house(2, "");
-    let flags = KeyFlags {
-        lockdown_exempt: true,
-        ..KeyFlags::default()
-    };
-    master(&house, flags);
+    master(&house, KeyFlags::default());
+    doorward(
+        &house,
+        &["keys", "edit", "Key 2", "--lockdown-exempt", "true"],
+    );
+    let shown = doorward(&house, &["keys", "show", "Key 2"]);
+    assert!(shown.contains("coming in during a lockdown"), "{shown}");
     let group = DoorGroup {
         id: DoorGroupId(0),
         name: "Upstairs".to_owned(),
@@ -337,20 +354,9 @@ fn row_36_unlocking_once_is_not_unlocking_until_relocked() {
     house.wait_pulse(1);
     wait_stands(&house, 1, None);
 
-    let doorward = |arguments: &[&str]| {
-        let output = program("doorward")
-            .unwrap()
-            .arg("--socket")
-            .arg(house.dir.path().join("api.sock"))
-            .args(arguments)
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{output:?}");
-        String::from_utf8(output.stdout).unwrap()
-    };
-    doorward(&["unlock", "Door 1", "--until-relocked"]);
+    doorward(&house, &["unlock", "Door 1", "--until-relocked"]);
     wait_stands(&house, 1, Some(StandsUnlocked::Mode));
-    doorward(&["relock", "Door 1"]);
+    doorward(&house, &["relock", "Door 1"]);
     wait_stands(&house, 1, None);
     house.next_of(EventKind::RelockedByOperator);
 
@@ -359,6 +365,38 @@ fn row_36_unlocking_once_is_not_unlocking_until_relocked() {
     });
     crash(&mut house);
     wait_stands(&house, 1, Some(StandsUnlocked::Mode));
+}
+
+#[test]
+fn row_36_holders_who_need_it_have_the_extended_unlock_time() {
+    let mut house = house(1, "");
+    house.put(holder(2, ALL_DOORS).to_vec());
+    change_door(&house, 1, |door| {
+        door.unlock_ms = 300;
+        door.extended_unlock_ms = 2_000;
+    });
+    let unlocked_ms = |house: &mut House, number| {
+        house.tap(1, card(number));
+        let on_ns = house.wait_coil(1, true);
+        let off_ns = house.wait_coil(1, false);
+        (off_ns - on_ns) / 1_000_000
+    };
+    let usual_ms = unlocked_ms(&mut house, 2);
+    doorward(
+        &house,
+        &["users", "edit", "User 2", "--extended-unlock", "true"],
+    );
+    let extended_ms = unlocked_ms(&mut house, 2);
+    assert!(
+        usual_ms < extended_ms && extended_ms >= 1_900,
+        "{usual_ms} ms, {extended_ms} ms"
+    );
+    // It is the holder who needs it, not whoever comes next.
+    let next_ms = unlocked_ms(&mut house, 1);
+    assert!(next_ms < extended_ms, "{next_ms} ms");
+    crash(&mut house);
+    let extended_ms = unlocked_ms(&mut house, 2);
+    assert!(extended_ms >= 1_900, "{extended_ms} ms after a restart");
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! Changes of doors that are made from what the table holds: modes, and plans activated.
 
+use std::collections::BTreeMap;
+
 use doorward_core::ids::DoorId;
 use doorward_core::model::{Change, Door, DoorMode, Problems, Record, RecordRef, UnlockPlan};
 
-use super::ChangeError;
+use super::{ChangeError, ModeSaid, Step};
 use crate::store::{StoreError, TableView};
 
 /// The record with another mode.
@@ -13,25 +15,66 @@ pub(super) fn with_mode(
     mode: DoorMode,
 ) -> Result<Change, ChangeError> {
     let mut record = view.record(of)?.ok_or(ChangeError::NotFound(of))?;
-    match &mut record {
-        Record::Door(door) => door.mode = mode,
-        Record::DoorGroup(group) => group.mode = mode,
-        Record::Place(place) => place.mode = mode,
-        _ => return Err(ChangeError::NotFound(of)),
+    if mode_of(&record).is_none() {
+        return Err(ChangeError::NotFound(of));
     }
+    set_mode(&mut record, mode);
     Ok(Change::Put(record))
 }
 
 /// Gives a record the mode that the one in the table has.
 pub(super) fn keep_mode(view: &TableView, record: &mut Record) -> Result<(), ChangeError> {
-    let of = record.reference();
-    match (record, view.record(of)?) {
-        (Record::Door(door), Some(Record::Door(now))) => door.mode = now.mode,
-        (Record::DoorGroup(group), Some(Record::DoorGroup(now))) => group.mode = now.mode,
-        (Record::Place(place), Some(Record::Place(now))) => place.mode = now.mode,
-        _ => {}
+    let now = view.record(record.reference())?;
+    if let Some(mode) = now.as_ref().and_then(mode_of) {
+        set_mode(record, mode);
     }
     Ok(())
+}
+
+/// What the steps do, each record that leaves its mode out with the one it has by then.
+pub(super) fn with_modes_kept(
+    view: &TableView,
+    steps: Vec<Step>,
+) -> Result<Vec<Change>, ChangeError> {
+    let mut modes = BTreeMap::new();
+    let mut changes = Vec::with_capacity(steps.len());
+    for Step { mut change, mode } in steps {
+        if let Change::Put(record) = &mut change
+            && mode_of(record).is_some()
+        {
+            let of = record.reference();
+            match (mode, modes.get(&of).copied()) {
+                (ModeSaid::No, None) => keep_mode(view, record)?,
+                (ModeSaid::No, Some(mode)) => set_mode(record, mode),
+                (ModeSaid::Yes, _) => {}
+            }
+            modes.insert(of, mode_of(record).unwrap_or_default());
+        }
+        if let Change::Remove(of) = change {
+            // Whatever is put there afterwards is another one.
+            modes.insert(of, DoorMode::default());
+        }
+        changes.push(change);
+    }
+    Ok(changes)
+}
+
+fn mode_of(record: &Record) -> Option<DoorMode> {
+    match record {
+        Record::Door(door) => Some(door.mode),
+        Record::DoorGroup(group) => Some(group.mode),
+        Record::Place(place) => Some(place.mode),
+        _ => None,
+    }
+}
+
+fn set_mode(record: &mut Record, mode: DoorMode) {
+    match record {
+        Record::Door(door) => door.mode = mode,
+        Record::DoorGroup(group) => group.mode = mode,
+        Record::Place(place) => place.mode = mode,
+        _ => {}
+    }
 }
 
 /// The door with its pending plan in force. With `expected`, only if that is the pending one.

@@ -24,8 +24,8 @@ pub use people::{
 pub use schedules::{DaysArgs, HolidaysAction, PresetArg, ScheduleHours, SchedulesAction};
 pub use standing::{ModeArg, ModeArgs, ModeAt, PlanArgs};
 pub use structure::{
-    CompaniesAction, GrantArgs, GroupsAction, HoldingArg, KeyEdit, LanguageArg, PlaceFields,
-    PlacesAction, QuickArg, Setting,
+    CompaniesAction, GrantArgs, GroupsAction, HoldingArg, KeyEdit, KeyFlagFields, LanguageArg,
+    PlaceFields, PlacesAction, QuickArg, Setting,
 };
 pub use why::WhyArgs;
 
@@ -393,6 +393,9 @@ pub enum KeysAction {
         /// The common window of all holders ends.
         #[arg(long, value_name = "TIME")]
         until: Option<String>,
+        /// What it allows beside opening.
+        #[command(flatten)]
+        flags: KeyFlagFields,
     },
     /// Change a key; what is not given stays.
     Edit {

@@ -31,10 +31,12 @@ pub(super) async fn run(context: &mut Context, action: Option<KeysAction>) -> Re
             schedule,
             from,
             until,
+            flags,
         } => {
             let window = interval(context, from.as_deref(), until.as_deref())?;
             let opens = (&doors[..], &groups[..], place.as_deref());
-            add(context, name, opens, schedule.as_deref(), window).await
+            let flags = flags.applied_to(KeyFlags::default());
+            add(context, name, opens, schedule.as_deref(), window, flags).await
         }
         KeysAction::Edit { key, change } => edit(context, &key, &change).await,
         KeysAction::Grant { key, grant } => {
@@ -249,9 +251,27 @@ async fn show(context: &mut Context, name: &str) -> Result<(), Failure> {
     fields.add("State", state);
     fields.add("Schedule", tables.schedule_of(&key));
     fields.add("Window", window(&key, &context.zone));
+    fields.add_all("Allows", &allowed(key.flags));
     fields.add_all("Doors", &tables.doors_of(&key));
     fields.add_all("Holders", &holders);
     Ok(fields.write(&mut context.out)?)
+}
+
+/// What a key allows beside opening its doors.
+fn allowed(flags: KeyFlags) -> Vec<String> {
+    [
+        (flags.may_hold_open, "holding a door open by a double badge"),
+        (flags.lockdown_exempt, "coming in during a lockdown"),
+        (
+            flags.activates_plans,
+            "activating a door's pending plan there",
+        ),
+        (flags.open_to_integrations, "being sent by integrations"),
+    ]
+    .into_iter()
+    .filter(|(is_on, _)| *is_on)
+    .map(|(_, what)| what.to_owned())
+    .collect()
 }
 
 async fn add(
@@ -260,6 +280,7 @@ async fn add(
     (doors, groups, place): (&[String], &[String], Option<&str>),
     schedule: Option<&str>,
     window: Option<Interval>,
+    flags: KeyFlags,
 ) -> Result<(), Failure> {
     let doors = structure::doors(context, doors).await?;
     let groups = self::groups(context, groups).await?;
@@ -281,7 +302,7 @@ async fn add(
         schedule,
         window,
         blocked: None,
-        flags: KeyFlags::default(),
+        flags,
     };
     let saved = context.client.create(&key).await?;
     if context.json {
@@ -334,14 +355,7 @@ async fn edit(context: &mut Context, name: &str, change: &KeyEdit) -> Result<(),
             }
         }
         key.schedule = schedule.unwrap_or(key.schedule);
-        let flags = &mut key.flags;
-        flags.may_hold_open = change.may_hold_open.unwrap_or(flags.may_hold_open);
-        flags.open_to_integrations = change
-            .open_to_integrations
-            .unwrap_or(flags.open_to_integrations);
-        flags.name_follows_door = change.name_follows_door.unwrap_or(flags.name_follows_door);
-        flags.lockdown_exempt = change.lockdown_exempt.unwrap_or(flags.lockdown_exempt);
-        flags.activates_plans = change.activates_plans.unwrap_or(flags.activates_plans);
+        key.flags = change.flags.applied_to(key.flags);
     };
     let mut after = key.clone();
     edited(&mut after);

@@ -1,5 +1,5 @@
 use clap::{Args, Subcommand, ValueEnum};
-use doorward_core::model::{Holding, Language, QuickPick};
+use doorward_core::model::{Holding, KeyFlags, Language, QuickPick};
 
 /// What about places.
 #[derive(Debug, Subcommand)]
@@ -298,22 +298,53 @@ pub struct KeyEdit {
     /// When it opens; `always` for no schedule.
     #[arg(long, value_name = "SCHEDULE")]
     pub schedule: Option<String>,
-    /// Whether holders may hold a door open by a double badge.
-    #[arg(long, value_name = "BOOL")]
-    pub may_hold_open: Option<bool>,
-    /// Whether integrations may send it.
-    #[arg(long, value_name = "BOOL")]
-    pub open_to_integrations: Option<bool>,
-    /// Whether it is named as its only door is.
-    #[arg(long, value_name = "BOOL")]
-    pub name_follows_door: Option<bool>,
-    /// Whether it opens in a lockdown, too.
-    #[arg(long, value_name = "BOOL")]
-    pub lockdown_exempt: Option<bool>,
-    /// Whether its holders activate a door's pending plan at the door.
-    #[arg(long, value_name = "BOOL")]
-    pub activates_plans: Option<bool>,
+    /// What it allows beside opening.
+    #[command(flatten)]
+    pub flags: KeyFlagFields,
     /// Only say whom it would touch.
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// What a key allows beside opening its doors; what is not given stays, and is off in a new key.
+#[derive(Debug, Clone, Default, Args)]
+pub struct KeyFlagFields {
+    /// Whether holders may hold a door open by a double badge.
+    #[arg(long, value_name = "BOOL")]
+    may_hold_open: Option<bool>,
+    /// Whether integrations may send it.
+    #[arg(long, value_name = "BOOL")]
+    open_to_integrations: Option<bool>,
+    /// Whether it is named as its only door is.
+    #[arg(long, value_name = "BOOL")]
+    name_follows_door: Option<bool>,
+    /// Whether it opens in a lockdown, too.
+    #[arg(long, value_name = "BOOL")]
+    lockdown_exempt: Option<bool>,
+    /// Whether its holders activate a door's pending plan at the door.
+    #[arg(long, value_name = "BOOL")]
+    activates_plans: Option<bool>,
+}
+
+impl KeyFlagFields {
+    /// These flags with what is given.
+    pub(crate) fn applied_to(&self, mut flags: KeyFlags) -> KeyFlags {
+        let Self {
+            may_hold_open,
+            open_to_integrations,
+            name_follows_door,
+            lockdown_exempt,
+            activates_plans,
+        } = *self;
+        for (flag, wanted) in [
+            (&mut flags.may_hold_open, may_hold_open),
+            (&mut flags.open_to_integrations, open_to_integrations),
+            (&mut flags.name_follows_door, name_follows_door),
+            (&mut flags.lockdown_exempt, lockdown_exempt),
+            (&mut flags.activates_plans, activates_plans),
+        ] {
+            *flag = wanted.unwrap_or(*flag);
+        }
+        flags
+    }
 }
