@@ -90,6 +90,11 @@ pub fn open(settings: &SerialSettings) -> Result<SerialStream, SerialError> {
     Ok(port)
 }
 
+/// Sets the bits per second of an open port. What is still being sent is spoiled.
+pub fn set_baud(port: &mut SerialStream, baud: u32) -> io::Result<()> {
+    port.set_baud_rate(baud).map_err(io::Error::from)
+}
+
 /// Throws away what was received and not read yet.
 pub fn discard_received(port: &SerialStream) -> io::Result<()> {
     port.clear(ClearBuffer::Input).map_err(io::Error::from)

@@ -441,10 +441,44 @@ fn a_reader_changes_its_speed() -> Result<()> {
         baud: 115_200,
     };
     site.readers.wait_until("reader-0", &told, SOON)?;
-    for port in [Port::Panel, Port::Device(0)] {
-        site.line.set_baud(port, 115_200);
-    }
-    site.bus.set_baud(Baud::B115200);
     site.bus.wait_online(at(0), SOON)?;
     show(&mut site, 0, card(9))
+}
+
+#[test]
+fn all_readers_of_a_bus_are_raised_to_what_the_slowest_takes() -> Result<()> {
+    let rate = |rate| Baud::new(rate).unwrap();
+    let check = |fastest: Option<u32>, refuses: bool, expect: u32| -> Result<()> {
+        let slower = |spec: ReaderSpec| match spec.address {
+            1 => ReaderSpec {
+                fastest_baud: fastest,
+                refuses_comset: refuses,
+                ..spec
+            },
+            _ => spec,
+        };
+        let mut site = site_with(3, Baud::B9600, secure, slower)?;
+        (0..3).try_for_each(|index| site.bus.wait_online(at(index), SOON))?;
+        let raised = site.bus.raise(rate(230_400), Duration::from_secs(120))?;
+        assert_eq!(raised.baud, Some(rate(expect)), "{raised:?}");
+        assert!(raised.readers.iter().all(|reader| reader.is_online));
+        (0..3).try_for_each(|index| show(&mut site, index, card(u32::from(index))))
+    };
+    check(None, false, 230_400)?;
+    check(Some(57_600), false, 57_600)?;
+    check(None, true, 9_600)
+}
+
+#[test]
+fn readers_are_found_at_a_speed_nobody_remembers() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let line = PacedLine::start(folder.path(), LineSpec::new(115_200, 1))?;
+    let mut readers = OsdpReaders::start()?;
+    readers.add(reader_on(&line, 0, 115_200, Some(test_key(0))))?;
+    let (_, security) = secure(0);
+    let config = BusConfig::new(Baud::B9600).with_reader(at(0), security);
+    let mut bus = OsdpBus::open(&line.path(Port::Panel), config)?;
+    bus.wait_online(at(0), Duration::from_secs(60))?;
+    assert_eq!(bus.panel.baud(at(0)), Some(Baud::B115200));
+    Ok(())
 }

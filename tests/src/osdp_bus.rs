@@ -9,9 +9,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use doorward_sim::line::monotonic_ns;
+use doorward_sim::line::{monotonic_ns, set_baud};
 use doorward_wire::osdp::{
-    Address, Baud, BusConfig, BusEvent, ControlPanel, LinkEvent, Mono, Scbk,
+    Address, Baud, BusConfig, BusEvent, ControlPanel, LinkEvent, Mono, Raised, Scbk, SpeedRaise,
 };
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, ppoll};
@@ -27,6 +27,7 @@ pub struct OsdpBus {
     /// The state machine, to queue commands and to ask for its figures.
     pub panel: ControlPanel,
     port: File,
+    baud: Baud,
     /// Seen, and not yet waited for.
     events: VecDeque<BusEvent>,
 }
@@ -44,12 +45,15 @@ impl OsdpBus {
             .open(path)
             .with_context(|| format!("cannot open `{}`", path.display()))?;
         tcflush(&port, FlushArg::TCIOFLUSH)?;
+        let baud = config.baud;
+        set_baud(&port, baud.rate())?;
         // Tests need no secrecy; the time is seed enough to differ between two of them.
         let mut seed = [0x35; 16];
         seed[..8].copy_from_slice(&monotonic_ns().to_le_bytes());
         Ok(Self {
             panel: ControlPanel::new(config, seed, now())?,
             port,
+            baud,
             events: VecDeque::new(),
         })
     }
@@ -147,15 +151,35 @@ impl OsdpBus {
         Ok(self.panel.open_install(now, address, key, now + window)?)
     }
 
-    /// Goes over to another speed.
-    pub fn set_baud(&mut self, baud: Baud) {
-        self.panel.set_baud(now(), baud);
+    /// Raises all readers to the highest speed up to `limit` that they take.
+    ///
+    /// # Errors
+    /// When a reader is offline, or it takes longer than `within`.
+    pub fn raise(&mut self, limit: Baud, within: Duration) -> Result<Raised> {
+        let mut raise = SpeedRaise::new(&self.panel, limit, false)?;
+        let until = now() + within;
+        while now() < until {
+            raise.handle_timeout(now(), &mut self.panel);
+            if let Some(raised) = raise.poll_done(&self.panel) {
+                return Ok(raised);
+            }
+            self.turn(raise.poll_timeout().map_or(until, |due| due.min(until)))?;
+            while let Some(event) = self.panel.poll_event() {
+                raise.handle_event(now(), &event);
+                self.events.push_back(event);
+            }
+        }
+        bail!("waited {within:?} for the speed to be raised: {raise:?}")
     }
 
     /// Sends what is due, then waits for bytes or the time the panel names.
     fn turn(&mut self, until: Mono) -> Result<()> {
         let mut bytes = Vec::new();
-        while self.panel.poll_transmit(now(), &mut bytes).is_some() {
+        while let Some(transmit) = self.panel.poll_transmit(now(), &mut bytes) {
+            if transmit.baud != self.baud {
+                set_baud(&self.port, transmit.baud.rate())?;
+                self.baud = transmit.baud;
+            }
             self.port.write_all(&bytes)?;
             bytes.clear();
         }

@@ -19,10 +19,13 @@ use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 
-use crate::line::monotonic_ns;
+use crate::line::{monotonic_ns, set_baud};
 
 /// Cards that may wait for a bus.
 const SHOWN_MAX: usize = 64;
+
+/// From the reply to COMSET to the new baud rate: the line has taken the reply by then.
+const COMSET_US: u64 = 5_000;
 
 /// What somebody does at a reader of this bus.
 struct Shown {
@@ -61,9 +64,12 @@ impl ReaderBus {
         for (path, address, key) in ports {
             let security = DeviceSecurity::Required(key);
             let config = DeviceConfig::reader(address, baud, security);
+            let port = open(&path)?;
+            set_baud(&port, baud.rate())?;
             readers.push(Reader {
-                port: open(&path)?,
+                port,
                 device: PeripheralDevice::new(config, seed()?, now()),
+                next_baud: None,
             });
         }
         let (shown, showing) = sync_channel(SHOWN_MAX);
@@ -117,6 +123,8 @@ impl Drop for ReaderBus {
 struct Reader {
     port: File,
     device: PeripheralDevice,
+    /// The baud rate to be set, and when.
+    next_baud: Option<(Mono, Baud)>,
 }
 
 struct Bus {
@@ -166,7 +174,11 @@ impl Bus {
         let next = self
             .readers
             .iter()
-            .filter_map(|reader| reader.device.poll_timeout())
+            .flat_map(|reader| {
+                let baud = reader.next_baud.map(|(at, _)| at);
+                [reader.device.poll_timeout(), baud]
+            })
+            .flatten()
             .min();
         let timeout = next.map(|next| {
             let left_us = next.as_micros().saturating_sub(now().as_micros());
@@ -207,8 +219,15 @@ impl Reader {
                 PdEvent::Dropped(_) => {
                     counts.dropped.fetch_add(1, Ordering::Relaxed);
                 }
+                PdEvent::ComSet(settings) => {
+                    self.next_baud = Some((now().plus_us(COMSET_US), settings.baud));
+                }
                 _ => {}
             }
+        }
+        if let Some((_, baud)) = self.next_baud.take_if(|(at, _)| *at <= now()) {
+            // Where it cannot be set, the panel finds the reader at the old one.
+            let _ = set_baud(&self.port, baud.rate());
         }
     }
 }

@@ -365,7 +365,7 @@ impl Bus {
             self.port_condition(Condition::Present).await;
         }
         let now = self.now();
-        self.setup.panel.set_baud(now, self.setup.baud);
+        self.setup.panel.line_lost(now);
         self.report().await;
     }
 

@@ -19,12 +19,13 @@ pub(super) struct SerialChannel {
 
 impl SerialChannel {
     /// Opens the device file, dropping what waits in it.
-    pub(super) fn open(id: i32, path: &Path) -> io::Result<(Self, File)> {
+    pub(super) fn open(id: i32, path: &Path, baud: u32) -> io::Result<(Self, File)> {
         let file = OpenOptions::new()
             .read(true)
             .write(true)
             .custom_flags((OFlag::O_NOCTTY | OFlag::O_NONBLOCK).bits())
             .open(path)?;
+        doorward_sim::line::set_baud(&file, baud)?;
         tcflush(&file, FlushArg::TCIOFLUSH)?;
         let waiting = file.try_clone()?;
         Ok((

@@ -238,5 +238,6 @@ pub fn reader_on(line: &PacedLine, index: u8, baud: u32, key: Option<[u8; 16]>) 
         key: key.map(KeyText::new),
         install_mode: false,
         refuses_comset: false,
+        fastest_baud: None,
     }
 }

@@ -53,6 +53,9 @@ pub struct ReaderSpec {
     /// Answers COMSET with NAK.
     #[serde(default)]
     pub refuses_comset: bool,
+    /// Answers COMSET with NAK beyond this rate.
+    #[serde(default)]
+    pub fastest_baud: Option<u32>,
 }
 
 /// What to do with the readers of one `peer-osdp readers`.

@@ -109,7 +109,7 @@ fn obey(panel: &mut Option<Panel>, order: PanelOrder) -> Result<(), (String, Str
 
 impl Panel {
     fn start(spec: &PanelSpec) -> Result<Self, String> {
-        let (channel, port) = SerialChannel::open(0, &spec.path)
+        let (channel, port) = SerialChannel::open(0, &spec.path, spec.baud)
             .map_err(|error| format!("cannot open `{}`: {error}", spec.path.display()))?;
         let infos = spec.readers.iter().map(|reader| {
             let info = PdInfoBuilder::new()

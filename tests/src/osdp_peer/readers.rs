@@ -6,8 +6,9 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsFd as _;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
-use doorward_sim::line::monotonic_ns;
+use doorward_sim::line::{monotonic_ns, set_baud};
 use libosdp::{
     OsdpCommand, OsdpEvent, OsdpEventCardRead, OsdpEventKeyPress, OsdpFlag, OsdpStatusReport,
     OsdpStatusReportType, PdCapEntity, PdCapability, PdId, PdInfoBuilder, PeripheralDevice,
@@ -20,6 +21,9 @@ use super::stdio::{Orders, report};
 
 /// Nothing in libosdp's device needs the time more often than this.
 const REFRESH_MS: u8 = 20;
+
+/// From the reply to COMSET to the new baud rate.
+const COMSET: Duration = Duration::from_millis(5);
 
 /// Serves orders from standard input until it closes.
 ///
@@ -142,12 +146,14 @@ struct Reader {
     status: Rc<RefCell<OsdpStatusReport>>,
     online: bool,
     secure: bool,
+    /// The baud rate to be set, and when: the line has taken the reply to COMSET by then.
+    next_baud: Option<(Instant, u32)>,
 }
 
 impl Reader {
     fn start(spec: &ReaderSpec, index: usize) -> Result<Self, String> {
         let id = i32::try_from(index).map_err(|error| error.to_string())?;
-        let (channel, port) = SerialChannel::open(id, &spec.path)
+        let (channel, port) = SerialChannel::open(id, &spec.path, spec.baud)
             .map_err(|error| format!("cannot open `{}`: {error}", spec.path.display()))?;
         let device = PeripheralDevice::new(device_info(spec)?, Box::new(channel));
         let mut device = device.map_err(|error| error.to_string())?;
@@ -159,7 +165,11 @@ impl Reader {
         }));
         device.set_command_callback({
             let (commands, status) = (Rc::clone(&commands), Rc::clone(&status));
-            let refuses_comset = spec.refuses_comset;
+            let fastest = if spec.refuses_comset {
+                0
+            } else {
+                spec.fastest_baud.unwrap_or(u32::MAX)
+            };
             move |command| {
                 if let OsdpCommand::Status(asked) = command {
                     if let OsdpStatusReportType::Local = asked.type_ {
@@ -167,7 +177,9 @@ impl Reader {
                     }
                     return 0;
                 }
-                if refuses_comset && matches!(command, OsdpCommand::ComSet(_)) {
+                if let OsdpCommand::ComSet(line) = command
+                    && line.baud_rate > fastest
+                {
                     return -1;
                 }
                 if let Some(saw) = seen(command) {
@@ -184,6 +196,7 @@ impl Reader {
             status,
             online: false,
             secure: false,
+            next_baud: None,
         })
     }
 
@@ -194,11 +207,17 @@ impl Reader {
             let Some((at_ns, saw)) = next else {
                 break;
             };
+            if let ReaderSaw::ComSet { baud, .. } = saw {
+                self.next_baud = Some((Instant::now() + COMSET, baud));
+            }
             report(&ReaderReport {
                 at_ns,
                 name: self.name.clone(),
                 saw,
             })?;
+        }
+        if let Some((_, baud)) = self.next_baud.take_if(|(at, _)| *at <= Instant::now()) {
+            set_baud(&self.port, baud)?;
         }
         let online = self.device.is_online();
         if online != self.online {

@@ -26,6 +26,8 @@ pub(super) struct Burst {
     pub(super) at_ns: u64,
     /// Who sent it; `None` for noise from outside.
     pub(super) from: Option<Port>,
+    /// The rate it was sent at.
+    pub(super) baud: u32,
     pub(super) bytes: Vec<u8>,
 }
 
@@ -51,6 +53,7 @@ struct Station {
 #[derive(Debug, Clone, Copy)]
 struct Symbol {
     byte: u8,
+    baud: u32,
     start_ns: u64,
     end_ns: u64,
     collided: bool,
@@ -128,6 +131,7 @@ impl Medium {
             let end_ns = start_ns + byte_ns;
             station.queue.push_back(Symbol {
                 byte,
+                baud: station.baud,
                 start_ns,
                 end_ns,
                 collided: false,
@@ -156,6 +160,7 @@ impl Medium {
             .min_by_key(|&(_, _, at_ns)| at_ns)
             .filter(|&(_, _, at_ns)| at_ns <= now_ns)?;
         let station = &mut self.stations[at];
+        let baud = station.queue.front()?.baud;
         let (noise, random) = (self.noise, &mut self.random);
         let mut bytes = Vec::with_capacity(count);
         for symbol in station.queue.drain(..count) {
@@ -177,6 +182,7 @@ impl Medium {
         Some(Burst {
             at_ns,
             from: station.port,
+            baud,
             bytes,
         })
     }
@@ -189,13 +195,12 @@ impl Medium {
             Some(Port::Panel) => true,
             Some(Port::Device(_)) => listener == Port::Panel || self.hearing.devices_hear_devices,
         };
-        let talker_baud = self.station(burst.from).map(|station| station.baud);
         let station = self.station(Some(listener))?;
         if !hears || !station.connected {
             return None;
         }
         let mut bytes = burst.bytes.clone();
-        if burst.from.is_some() && talker_baud != Some(station.baud) {
+        if burst.from.is_some() && burst.baud != station.baud {
             for byte in &mut bytes {
                 *byte ^= self.random.nonzero_byte();
             }
@@ -235,7 +240,7 @@ impl Station {
         let count = self
             .queue
             .iter()
-            .take_while(|symbol| symbol.end_ns <= limit_ns)
+            .take_while(|symbol| symbol.end_ns <= limit_ns && symbol.baud == first.baud)
             .count()
             .max(1);
         self.queue.get(count - 1).map(|last| (count, last.end_ns))

@@ -1,6 +1,7 @@
 //! A multi-drop RS-485 line on pseudo-terminals, as slow as a real one.
 //!
-//! A pseudo-terminal ignores its baud rate. This line gives every byte its ten bits of time, lets
+//! A pseudo-terminal ignores its baud rate. This line gives every byte its ten bits of time at the
+//! rate that its sender has set on its end, makes garbage of it for whoever has set another, lets
 //! two talkers spoil each other, and can be cut, noisy or deaf. The control panel's end and each
 //! device's end are ordinary serial device files; who opens them cannot tell the difference, save
 //! that bytes sent to a port nobody has open wait in it (a consumer should flush on opening).
@@ -23,6 +24,7 @@ use thiserror::Error;
 
 use medium::Medium;
 use pty::PtyPort;
+pub use pty::set_baud;
 
 /// The most devices on one line: an OSDP address has seven bits, and 0x7F is the broadcast.
 pub const DEVICES_MAX: usize = 126;
@@ -87,7 +89,7 @@ impl Noise {
 /// What line to lay.
 #[derive(Debug, Clone, Copy)]
 pub struct LineSpec {
-    /// Bits per second that every port starts with, 300 to 4,000,000.
+    /// Bits per second that every port starts with: 300 to 4,000,000, one with a name in the system.
     pub baud: u32,
     /// How many device ports, at most [`DEVICES_MAX`].
     pub devices: usize,
@@ -157,6 +159,7 @@ pub struct PacedLine {
     wake: UnixStream,
     thread: Option<JoinHandle<()>>,
     folder: PathBuf,
+    baud: u32,
 }
 
 /// What the owner and the pacing thread both touch; neither holds it across a wait.
@@ -184,7 +187,10 @@ impl PacedLine {
         }
         let ports = std::iter::once(Port::Panel)
             .chain((0..spec.devices).map(Port::Device))
-            .map(|port| Ok((port, Some(PtyPort::open(&port_path(folder, port))?))))
+            .map(|port| {
+                let pty = PtyPort::open(&port_path(folder, port), spec.baud)?;
+                Ok((port, Some(pty)))
+            })
             .collect::<Result<Vec<_>, LineError>>()?;
         let shared = Arc::new(Mutex::new(Shared {
             medium: Medium::new(spec.devices, spec.baud, spec.hearing, spec.noise),
@@ -208,6 +214,7 @@ impl PacedLine {
             wake,
             thread: Some(thread),
             folder: folder.to_owned(),
+            baud: spec.baud,
         })
     }
 
@@ -245,7 +252,7 @@ impl PacedLine {
     /// # Errors
     /// When the system gives no pseudo-terminal.
     pub fn put_back(&self, port: Port) -> Result<(), LineError> {
-        let fresh = PtyPort::open(&self.path(port))?;
+        let fresh = PtyPort::open(&self.path(port), self.baud)?;
         self.with(|shared| {
             shared.medium.set_connected(port, true);
             if let Some((_, pty)) = shared.ports.iter_mut().find(|(at, _)| *at == port) {
@@ -256,9 +263,15 @@ impl PacedLine {
         Ok(())
     }
 
-    /// Sets the bits per second at which a port talks and listens; at two rates both hear garbage.
+    /// Sets the bits per second at which a port talks and listens, as who has its device file open
+    /// may do as well; at two rates both hear garbage.
     pub fn set_baud(&self, port: Port, baud: u32) {
-        self.with(|shared| shared.medium.set_baud(port, baud));
+        self.with(|shared| {
+            let named = shared.ports.iter().find(|(at, _)| *at == port);
+            if let Some((_, Some(pty))) = named {
+                pty.set_baud(baud);
+            }
+        });
     }
 
     /// Changes the damage done on the way.

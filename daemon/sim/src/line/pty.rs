@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
 use nix::pty::{PtyMaster, grantpt, posix_openpt, ptsname_r, unlockpt};
-use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
+use nix::sys::termios::{
+    BaudRate, SetArg, cfgetospeed, cfmakeraw, cfsetspeed, tcgetattr, tcsetattr,
+};
 
 use super::LineError;
 
@@ -16,20 +18,20 @@ use super::LineError;
 pub(super) struct PtyPort {
     master: PtyMaster,
     /// Held open so that the line is not told of a hang-up whenever nobody listens.
-    _device: File,
+    device: File,
     link: PathBuf,
 }
 
 impl PtyPort {
     /// Opens a pseudo-terminal and names its device end `link`, replacing what had the name.
-    pub(super) fn open(link: &Path) -> Result<Self, LineError> {
-        Self::open_raw(link).map_err(|source| LineError::Pty {
+    pub(super) fn open(link: &Path, baud: u32) -> Result<Self, LineError> {
+        Self::open_raw(link, baud).map_err(|source| LineError::Pty {
             path: link.to_owned(),
             source,
         })
     }
 
-    fn open_raw(link: &Path) -> io::Result<Self> {
+    fn open_raw(link: &Path, baud: u32) -> io::Result<Self> {
         let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
         let master = posix_openpt(flags)?;
         grantpt(&master)?;
@@ -43,13 +45,14 @@ impl PtyPort {
         let mut modes = tcgetattr(&device)?;
         cfmakeraw(&mut modes);
         tcsetattr(&device, SetArg::TCSANOW, &modes)?;
+        set_baud(&device, baud)?;
         match std::fs::remove_file(link) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => std::os::unix::fs::symlink(&name, link)?,
         }
         Ok(Self {
             master,
-            _device: device,
+            device,
             link: link.to_owned(),
         })
     }
@@ -62,6 +65,22 @@ impl PtyPort {
     /// Hands bytes to the device's user. What does not fit is lost, as in a UART's overrun.
     pub(super) fn write(&mut self, bytes: &[u8]) {
         let _ = self.master.write(bytes);
+    }
+
+    /// The baud rate that the device's user has set, or that it was opened with; `None` for one that
+    /// has no name in the system.
+    pub(super) fn baud(&self) -> Option<u32> {
+        let modes = tcgetattr(&self.device).ok()?;
+        let speed = cfgetospeed(&modes);
+        RATES
+            .into_iter()
+            .find_map(|(rate, name)| (name == speed).then_some(rate))
+    }
+
+    /// Sets the baud rate as the device's user would.
+    pub(super) fn set_baud(&self, baud: u32) {
+        // A rate without a name leaves the one before.
+        let _ = set_baud(&self.device, baud);
     }
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
@@ -78,4 +97,44 @@ impl Drop for PtyPort {
             let _ = std::fs::remove_file(&self.link);
         }
     }
+}
+
+/// The rates that have a name in the system.
+const RATES: [(u32, BaudRate); 19] = [
+    (300, BaudRate::B300),
+    (600, BaudRate::B600),
+    (1200, BaudRate::B1200),
+    (1800, BaudRate::B1800),
+    (2400, BaudRate::B2400),
+    (4800, BaudRate::B4800),
+    (9600, BaudRate::B9600),
+    (19_200, BaudRate::B19200),
+    (38_400, BaudRate::B38400),
+    (57_600, BaudRate::B57600),
+    (115_200, BaudRate::B115200),
+    (230_400, BaudRate::B230400),
+    (460_800, BaudRate::B460800),
+    (500_000, BaudRate::B500000),
+    (921_600, BaudRate::B921600),
+    (1_000_000, BaudRate::B1000000),
+    (2_000_000, BaudRate::B2000000),
+    (3_000_000, BaudRate::B3000000),
+    (4_000_000, BaudRate::B4000000),
+];
+
+/// Sets the baud rate of an open serial device, a pseudo-terminal among them; a line of
+/// [`super::PacedLine`] goes at what its ends have set.
+///
+/// # Errors
+/// When the rate has no name in the system, or the device refuses it.
+pub fn set_baud(device: &File, baud: u32) -> io::Result<()> {
+    let named = RATES.into_iter().find(|(rate, _)| *rate == baud);
+    let Some((_, name)) = named else {
+        let why = format!("`{baud}` baud has no name in this system");
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    };
+    let mut modes = tcgetattr(device)?;
+    cfsetspeed(&mut modes, name)?;
+    tcsetattr(device, SetArg::TCSANOW, &modes)?;
+    Ok(())
 }

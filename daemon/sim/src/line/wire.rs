@@ -10,6 +10,7 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 
 use super::medium::{Burst, QUEUED_BYTES_MAX};
+use super::pty::PtyPort;
 use super::{Port, Shared, TRAFFIC_BURSTS_MAX, Traffic, monotonic_ns};
 
 /// Paces the line until it is told to stop.
@@ -59,6 +60,9 @@ impl Shared {
             }
             let room = self.medium.room(*port);
             let count = pty.as_mut().map_or(0, |pty| pty.read(&mut buffer[..room]));
+            if let Some(baud) = pty.as_ref().and_then(PtyPort::baud) {
+                self.medium.set_baud(*port, baud);
+            }
             if count > 0 {
                 self.medium
                     .send(monotonic_ns(), Some(*port), &buffer[..count]);
@@ -69,7 +73,11 @@ impl Shared {
     fn hand_out(&mut self) {
         while let Some(burst) = self.medium.deliver(monotonic_ns()) {
             for (port, pty) in &mut self.ports {
-                if let (Some(pty), Some(bytes)) = (pty, self.medium.heard(&burst, *port)) {
+                let Some(pty) = pty else { continue };
+                if let Some(baud) = pty.baud() {
+                    self.medium.set_baud(*port, baud);
+                }
+                if let Some(bytes) = self.medium.heard(&burst, *port) {
                     pty.write(&bytes);
                 }
             }

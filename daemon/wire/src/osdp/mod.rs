@@ -10,6 +10,7 @@
 //! # fn key() -> Scbk { Scbk::new(*b"one per reader!!") }
 //! # struct Port;
 //! # impl Port {
+//! #     fn set_baud(&mut self, _: Baud) {}
 //! #     fn write(&mut self, _: &[u8]) {}
 //! #     /// Waits for bytes, until a time at most.
 //! #     fn read_until(&mut self, _: Option<Mono>, _: &mut Vec<u8>) {}
@@ -23,7 +24,8 @@
 //! # let mut turns = 0;
 //! loop {
 //!     // 1. Everything there is to send. The frame must go out whole and at once.
-//!     while panel.poll_transmit(now(), &mut to_send).is_some() {
+//!     while let Some(transmit) = panel.poll_transmit(now(), &mut to_send) {
+//!         port.set_baud(transmit.baud);
 //!         port.write(&to_send);
 //!         to_send.clear();
 //!     }
@@ -46,6 +48,11 @@
 //! # assert!(panel.stats(Address::new(0)?).unwrap().probes > 1);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! Each reader is spoken to at the baud rate it was last heard at, which is the bus's own at first; one
+//! that is absent is now and then looked for at the others. So a reader that was replaced, or one
+//! whose rate was changed while nobody remembers, is found all the same, and [`SpeedRaise`] can take
+//! readers to another rate one by one.
 //!
 //! The times between frames are short: at 115200 baud the line rests 174 us between a reply and the
 //! next command. A timer that rounds up to milliseconds makes that the longest part of an exchange;
@@ -105,8 +112,8 @@ pub use identity::{
 pub use panel::{
     BusConfig, BusEvent, Channel, CommandOutcome, ConfigError, ControlPanel, InstallError, KeySent,
     LinkEvent, MAX_BUS_EVENTS, MAX_CANDIDATES, MAX_QUEUED_COMMANDS, MAX_READERS, Mark,
-    OfflineReason, PdConfig, PdStats, Presence, SecureChannelFailure, Security, SendError, Token,
-    Transmit,
+    OfflineReason, PdConfig, PdStats, Presence, RaiseError, Raised, RaisedReader,
+    SecureChannelFailure, Security, SendError, SpeedRaise, SpeedRefusal, Token, Transmit,
 };
 pub use reply::{ClientCryptogram, LocalStatus, MAX_POINTS, NakCode, Points, Reply};
 pub use secure::Scbk;

@@ -54,7 +54,7 @@ impl Add<Duration> for Mono {
 }
 
 /// The line: its baud rate, and how long bytes take on it (8 data bits, no parity, 1 stop bit).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Baud(u32);
 
 /// A baud rate OSDP does not use.
@@ -67,6 +67,16 @@ impl Baud {
     pub const B9600: Self = Self(9600);
     /// The fastest rate common to nearly all devices.
     pub const B115200: Self = Self(115_200);
+
+    /// Every rate, the slowest first.
+    pub const ALL: [Self; 6] = [
+        Self::B9600,
+        Self(19_200),
+        Self(38_400),
+        Self(57_600),
+        Self::B115200,
+        Self(230_400),
+    ];
 
     /// One of 9600, 19200, 38400, 57600, 115200 and 230400 bits per second.
     pub const fn new(rate: u32) -> Result<Self, BaudError> {

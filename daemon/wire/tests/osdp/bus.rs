@@ -3,7 +3,7 @@
 //! Bytes take their time; what two stations send at once is destroyed; noise comes from a seed.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use doorward_wire::osdp::{
     Address, Baud, BusConfig, BusEvent, CardCoding, CardRead, ControlPanel, DeviceConfig,
@@ -49,7 +49,7 @@ enum Station {
 }
 
 /// One byte on its way: it has arrived at `.0`.
-type Flying = (u64, u64, Station, u8);
+type Flying = (u64, u64, Station, u8, Baud);
 
 #[derive(Debug)]
 pub(crate) struct Reader {
@@ -78,9 +78,14 @@ pub(crate) struct Bus {
     pub(crate) wire: Vec<u8>,
     pub(crate) keeps_wire: bool,
     flying: BinaryHeap<Reverse<Flying>>,
+    /// At what each station talks and listens.
+    speeds: BTreeMap<Station, Baud>,
     /// Until when each station sends.
     sending: BTreeMap<Station, (u64, u64)>,
-    byte_us: u64,
+    /// Readers that agree to every rate and stay at their own.
+    pub(crate) stubborn: BTreeSet<usize>,
+    /// There is noise only above this rate.
+    pub(crate) noise_above: Option<Baud>,
     count: u64,
     held: Option<(Station, u8)>,
     pub(crate) shown: BTreeMap<u32, u64>,
@@ -148,8 +153,13 @@ impl Bus {
             wire: Vec::new(),
             keeps_wire: false,
             flying: BinaryHeap::new(),
+            speeds: (0..count)
+                .map(|at| (Station::Reader(at), baud))
+                .chain([(Station::Panel, baud)])
+                .collect(),
+            stubborn: BTreeSet::new(),
+            noise_above: None,
             sending: BTreeMap::new(),
-            byte_us: baud.bytes_us(1),
             count: 0,
             held: None,
             shown: BTreeMap::new(),
@@ -280,16 +290,17 @@ impl Bus {
             .peek()
             .is_some_and(|Reverse((at, ..))| *at <= self.now)
         {
-            let Some(Reverse((_, _, from, byte))) = self.flying.pop() else {
+            let Some(Reverse((_, _, from, byte, baud))) = self.flying.pop() else {
                 break;
             };
-            self.arrive(from, byte);
+            self.arrive(from, byte, baud);
             is_progress = true;
         }
         let now = Mono::from_micros(self.now);
         self.panel.handle_timeout(now);
         let mut out = Vec::new();
-        if self.panel.poll_transmit(now, &mut out).is_some() {
+        if let Some(transmit) = self.panel.poll_transmit(now, &mut out) {
+            self.speeds.insert(Station::Panel, transmit.baud);
             self.put_on_line(Station::Panel, &out);
             is_progress = true;
         }
@@ -308,6 +319,7 @@ impl Bus {
                 is_progress = true;
             }
             self.readers[at].drain();
+            self.obey_comset(at);
         }
         // A timer that stays in the past without anything happening would be a busy loop in a shell.
         if !is_progress && self.next_time() <= self.now {
@@ -326,22 +338,60 @@ impl Bus {
         }
         let is_late = self.lag_us > 0 && from != Station::Panel && self.dice.roll(20) == 0;
         let mut at = self.now + if is_late { self.lag_us } else { 0 };
+        let baud = self.speeds[&from];
+        let byte_us = baud.bytes_us(1);
         self.sending
-            .insert(from, (at, at + self.byte_us * bytes.len() as u64));
+            .insert(from, (at, at + byte_us * bytes.len() as u64));
         for byte in bytes {
-            at += self.byte_us;
+            at += byte_us;
             self.count += 1;
-            self.flying.push(Reverse((at, self.count, from, *byte)));
+            self.flying
+                .push(Reverse((at, self.count, from, *byte, baud)));
         }
     }
 
-    fn arrive(&mut self, from: Station, byte: u8) {
+    /// A reader that was told another rate takes it once its reply is out.
+    fn obey_comset(&mut self, at: usize) {
+        let station = Station::Reader(at);
+        let is_sending = self
+            .sending
+            .get(&station)
+            .is_some_and(|(_, to)| *to > self.now);
+        let told = self.readers[at].device.baud();
+        if is_sending || self.readers[at].device.is_answering() || self.speeds[&station] == told {
+            return;
+        }
+        if !self.stubborn.contains(&at) {
+            self.readers[at].config.baud = told;
+            self.speeds.insert(station, told);
+        }
+    }
+
+    /// What a reader speaks at.
+    pub(crate) fn speed(&self, at: usize) -> Baud {
+        self.speeds[&Station::Reader(at)]
+    }
+
+    /// Makes a reader one that takes no rate above `fastest`.
+    pub(crate) fn slow_down(&mut self, at: usize, fastest: Baud) {
+        self.readers[at].config.fastest = fastest;
+        self.replug(at);
+    }
+
+    /// Sets a reader to another rate behind everybody's back.
+    pub(crate) fn set_speed(&mut self, at: usize, baud: Baud) {
+        self.readers[at].config.baud = baud;
+        self.speeds.insert(Station::Reader(at), baud);
+        self.replug(at);
+    }
+
+    fn arrive(&mut self, from: Station, byte: u8, baud: Baud) {
         if let Station::Reader(at) = from
             && !self.readers[at].plugged
         {
             return;
         }
-        let (start, end) = (self.now - self.byte_us, self.now);
+        let (start, end) = (self.now - baud.bytes_us(1), self.now);
         let is_collision = self
             .sending
             .iter()
@@ -351,10 +401,10 @@ impl Bus {
         } else {
             0
         };
-        self.damage(from, byte ^ flip);
+        self.damage(from, byte ^ flip, baud);
     }
 
-    fn damage(&mut self, from: Station, byte: u8) {
+    fn damage(&mut self, from: Station, byte: u8, baud: Baud) {
         let Noise {
             lost,
             corrupted,
@@ -362,6 +412,9 @@ impl Bus {
             swapped,
             added,
         } = self.noise;
+        if self.noise_above.is_some_and(|limit| baud <= limit) {
+            return self.deliver(from, byte, baud);
+        }
         let dice = self.dice.roll(10_000);
         let limits = [lost, corrupted, doubled, swapped, added];
         let mut reached = 0;
@@ -373,35 +426,42 @@ impl Bus {
             Some(0) => {}
             Some(1) => {
                 let flip = 1 << self.dice.roll(8);
-                self.deliver(from, byte ^ flip);
+                self.deliver(from, byte ^ flip, baud);
             }
             Some(2) => {
-                self.deliver(from, byte);
-                self.deliver(from, byte);
+                self.deliver(from, byte, baud);
+                self.deliver(from, byte, baud);
             }
             Some(3) if self.held.is_none() => self.held = Some((from, byte)),
             Some(4) => {
                 let stray = self.dice.roll(256) as u8;
-                self.deliver(from, stray);
-                self.deliver(from, byte);
+                self.deliver(from, stray, baud);
+                self.deliver(from, byte, baud);
             }
             _ => {
-                self.deliver(from, byte);
+                self.deliver(from, byte, baud);
                 if let Some((from, held)) = self.held.take() {
-                    self.deliver(from, held);
+                    self.deliver(from, held, baud);
                 }
             }
         }
     }
 
-    fn deliver(&mut self, from: Station, byte: u8) {
+    fn deliver(&mut self, from: Station, byte: u8, baud: Baud) {
         let now = Mono::from_micros(self.now);
+        let speeds = &self.speeds;
+        let dice = &mut self.dice;
+        let mut heard = |listener: Station| {
+            let is_same = speeds[&listener] == baud;
+            let flip = if is_same { 0 } else { 1 + dice.roll(255) as u8 };
+            [byte ^ flip]
+        };
         if from != Station::Panel {
-            self.panel.handle_bytes(now, &[byte]);
+            self.panel.handle_bytes(now, &heard(Station::Panel));
         }
         for (at, reader) in self.readers.iter_mut().enumerate() {
             if reader.plugged && from != Station::Reader(at) {
-                reader.device.handle_bytes(now, &[byte]);
+                reader.device.handle_bytes(now, &heard(Station::Reader(at)));
             }
         }
     }

@@ -16,3 +16,5 @@ mod noise;
 mod outage;
 #[cfg(test)]
 mod security;
+#[cfg(test)]
+mod speed;

@@ -4,7 +4,7 @@ use super::channel::SecureLink;
 use super::config::DeviceSecurity;
 use super::event::PdEvent;
 use super::{PeripheralDevice, reply_header};
-use crate::osdp::command::{Command, LedRecords, OutputRecords};
+use crate::osdp::command::{ComSettings, Command, LedRecords, OutputRecords};
 use crate::osdp::fields::DecodeError;
 use crate::osdp::frame::{Frame, Header};
 use crate::osdp::identity::Function;
@@ -137,7 +137,7 @@ impl PeripheralDevice {
             Command::Led(records) => self.light(records),
             Command::Buzzer(buzzer) => self.acknowledge(Function::Buzzer, PdEvent::Buzzer(*buzzer)),
             Command::Text(text) => self.acknowledge(Function::Text, PdEvent::Text(text.clone())),
-            Command::ComSet(settings) => Reply::Com(*settings),
+            Command::ComSet(settings) => Reply::Com(self.agreed(*settings)),
             Command::KeySet(_) if self.is_secure() => Reply::Ack,
             Command::KeySet(_) | Command::Challenge(_) | Command::ServerCryptogram(_) => {
                 Reply::Nak(NakCode::SecurityConditions)
@@ -152,6 +152,16 @@ impl PeripheralDevice {
                 Reply::Ack
             }
         }
+    }
+
+    /// What the device makes of the settings it is told.
+    fn agreed(&self, told: ComSettings) -> ComSettings {
+        let baud = if told.baud <= self.config.fastest {
+            told.baud
+        } else {
+            self.config.baud
+        };
+        ComSettings { baud, ..told }
     }
 
     fn with(&self, function: Function, reply: Reply) -> Reply {
@@ -199,7 +209,8 @@ impl PeripheralDevice {
     /// What takes effect only behind the reply.
     fn after_reply(&mut self, command: Command, reply: &Reply) {
         match (command, reply) {
-            (Command::ComSet(settings), Reply::Com(_)) => {
+            (Command::ComSet(_), Reply::Com(settings)) => {
+                let settings = *settings;
                 self.config.address = settings.address;
                 self.config.baud = settings.baud;
                 self.events.push_back(PdEvent::ComSet(settings));

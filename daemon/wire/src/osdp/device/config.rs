@@ -12,6 +12,8 @@ pub struct DeviceConfig {
     pub address: Address,
     /// The baud rate of its line.
     pub baud: Baud,
+    /// The highest baud rate it takes; told a higher one, it answers that it stays where it is.
+    pub fastest: Baud,
     /// Who it is.
     pub id: PdId,
     /// What it can do. The counts of inputs and outputs come from here.
@@ -66,6 +68,7 @@ impl DeviceConfig {
         Self {
             address,
             baud,
+            fastest: Baud::ALL[Baud::ALL.len() - 1],
             id,
             capabilities,
             security,

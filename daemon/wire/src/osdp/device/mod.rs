@@ -213,6 +213,12 @@ impl PeripheralDevice {
         self.config.baud
     }
 
+    /// Whether a reply is still to be sent.
+    #[must_use]
+    pub const fn is_answering(&self) -> bool {
+        self.send_at.is_some()
+    }
+
     /// Whether a Secure Channel is up.
     #[must_use]
     pub const fn is_secure(&self) -> bool {

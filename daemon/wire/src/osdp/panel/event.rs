@@ -37,8 +37,7 @@ pub enum LinkEvent {
     Outputs(Points),
     /// All readers attached: the first state, then every change.
     Readers(Points),
-    /// The PD's address and baud rate from now on. The panel follows the address by itself;
-    /// the baud rate is the caller's ([`super::ControlPanel::set_baud`]).
+    /// The PD's address and baud rate from now on. The panel follows both by itself.
     Com(ComSettings),
     /// The PD has taken the key of KEYSET, or the one to be installed, and has proved so in a
     /// handshake. The panel knows no other from now on ([`super::ControlPanel::key`]).
@@ -98,8 +97,10 @@ pub enum OfflineReason {
     SecureChannelLost,
     /// Its key was changed, and the Secure Channel begins anew.
     KeyChanged,
-    /// The bus is being changed to another baud rate.
+    /// Its baud rate was changed, and it is looked for at the new one.
     BaudChanged,
+    /// The serial port was lost.
+    LineLost,
 }
 
 /// Why no Secure Channel comes about.

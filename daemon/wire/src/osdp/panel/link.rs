@@ -19,7 +19,7 @@ use crate::osdp::frame::{
 use crate::osdp::identity::{Capabilities, Function, PdId};
 use crate::osdp::reply::NakCode;
 use crate::osdp::secure::{Nonces, Scbk, Session};
-use crate::osdp::time::Mono;
+use crate::osdp::time::{Baud, Mono};
 
 /// How many queued commands may go out in a row before a POLL, so that cards are never shut out.
 const MAX_COMMANDS_IN_A_ROW: u8 = 3;
@@ -72,6 +72,14 @@ pub(super) enum Told {
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(super) address: Address,
+    /// The rate it is spoken to at.
+    pub(super) baud: Baud,
+    /// The rate it was last heard at.
+    pub(super) home: Baud,
+    /// At how many other rates it has been looked for.
+    pub(super) searched: usize,
+    /// The probe whose rate has been chosen.
+    pub(super) chosen_for: Option<u32>,
     pub(super) check: Check,
     pub(super) security: Security,
     /// Keys that the PD may have been given: the newest last.
@@ -113,9 +121,13 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    pub(super) fn new(config: PdConfig, now: Mono) -> Self {
+    pub(super) fn new(config: PdConfig, baud: Baud, now: Mono) -> Self {
         Self {
             address: config.address,
+            baud,
+            home: baud,
+            searched: 0,
+            chosen_for: None,
             check: config.check,
             security: config.security,
             candidates: config.candidates,
@@ -201,6 +213,9 @@ impl Link {
     pub(super) fn reply_window(&self, may_wait_fully: bool) -> (u64, bool) {
         if !self.is_absent() {
             return (self.window.online_us(), false);
+        }
+        if self.baud != self.home {
+            return (super::window::UNKNOWN_PROBE_US, false);
         }
         let is_stranger = self.window.mean_us().is_none();
         if self.is_heard_late || (is_stranger && (may_wait_fully || self.stats.probes == 1)) {
@@ -340,6 +355,7 @@ impl Link {
         self.accepted_at = now;
         self.busy_since = None;
         self.not_before = now;
+        self.home = self.baud;
         self.exchange.take()
     }
 

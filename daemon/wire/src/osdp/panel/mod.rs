@@ -8,7 +8,9 @@ mod link;
 mod outage;
 mod permit;
 mod queue;
+mod raise;
 mod replies;
+mod search;
 mod stats;
 mod status;
 mod window;
@@ -22,6 +24,7 @@ pub use event::{
 };
 pub use keys::{InstallError, KeySent};
 pub use queue::MAX_QUEUED_COMMANDS;
+pub use raise::{RaiseError, Raised, RaisedReader, SpeedRaise, SpeedRefusal};
 pub use stats::PdStats;
 
 use self::link::Link;
@@ -47,6 +50,9 @@ const STRAY_WAIT_US: u64 = 50_000;
 /// The wait for a PD that is absent or seems to be is followed by this many times its length for
 /// those that are there.
 const DOUBT_SHARE: u64 = 3;
+/// The rest before a command at another baud rate than the last, in bytes of the slower one: whoever
+/// listens at one of them must have seen the line at rest.
+const SPEED_REST_BYTES: usize = 2;
 /// How often a PD that has never answered gets the standard's full time, once others are online.
 const FULL_PROBE_PAUSE_US: u64 = 60_000_000;
 
@@ -55,6 +61,7 @@ const FULL_PROBE_PAUSE_US: u64 = 60_000_000;
 /// It does no I/O: see the [module documentation](super) for the loop around it.
 #[derive(Debug)]
 pub struct ControlPanel {
+    /// What the line was last used at.
     baud: Baud,
     idle_bytes: u8,
     mark: Mark,
@@ -79,6 +86,7 @@ enum Line {
 #[derive(Debug, Clone, Copy)]
 struct Wait {
     link: usize,
+    baud: Baud,
     /// When the last byte of the command leaves.
     sent_at: Mono,
     /// When the wait ends, as things stand.
@@ -108,6 +116,8 @@ pub struct Transmit {
     pub address: Address,
     /// How many bytes it has.
     pub len: usize,
+    /// The baud rate it is to be sent at, and its reply to be received: set the port to it first.
+    pub baud: Baud,
 }
 
 impl ControlPanel {
@@ -123,7 +133,7 @@ impl ControlPanel {
             links: config
                 .readers
                 .into_iter()
-                .map(|reader| Link::new(reader, now))
+                .map(|reader| Link::new(reader, config.baud, now))
                 .collect(),
             deframer: Deframer::new(),
             line: Line::Free,
@@ -195,8 +205,23 @@ impl ControlPanel {
             return None;
         }
         let at = self.next_turn(now)?;
-        let may_wait_fully = now >= self.turns.full_probe_at || !self.is_any_present();
+        let is_alone = !self.is_any_present();
+        let may_wait_fully = now >= self.turns.full_probe_at || is_alone;
         let link = self.links.get_mut(at)?;
+        link.choose_baud(is_alone);
+        let baud = link.baud;
+        if baud != self.baud {
+            let slower = baud.min(self.baud);
+            let rested_at = self
+                .turns
+                .ended_at
+                .plus_us(slower.bytes_us(SPEED_REST_BYTES));
+            if now < rested_at {
+                self.turns.rest_until = rested_at;
+                return None;
+            }
+            self.baud = baud;
+        }
         self.last = at;
         self.deframer.clear();
         let start = out.len();
@@ -206,11 +231,12 @@ impl ControlPanel {
         link.compose(&mut self.nonces, out);
         let len = out.len() - start;
         let (window_us, is_full_probe) = link.reply_window(may_wait_fully);
-        let sent_at = now.plus_us(self.baud.bytes_us(len));
+        let sent_at = now.plus_us(baud.bytes_us(len));
         let until = sent_at.plus_us(window_us);
-        let limit = until.plus_us(self.baud.bytes_us(MAX_FRAME) + CHARACTER_GAP_US);
+        let limit = until.plus_us(baud.bytes_us(MAX_FRAME) + CHARACTER_GAP_US);
         self.line = Line::Waiting(Wait {
             link: at,
+            baud,
             sent_at,
             until,
             limit,
@@ -221,6 +247,7 @@ impl ControlPanel {
         Some(Transmit {
             address: link.address,
             len,
+            baud,
         })
     }
 
@@ -287,14 +314,39 @@ impl ControlPanel {
         Ok(token)
     }
 
-    /// The line now runs at `baud`. All PDs are looked for anew.
-    pub fn set_baud(&mut self, now: Mono, baud: Baud) {
-        self.baud = baud;
+    /// The serial port was lost. All PDs are looked for anew.
+    pub fn line_lost(&mut self, now: Mono) {
         self.line = Line::Free;
         self.deframer.clear();
         for link in &mut self.links {
-            link.go_offline(now, OfflineReason::BaudChanged, &mut self.events);
+            link.go_offline(now, OfflineReason::LineLost, &mut self.events);
         }
+    }
+
+    /// The PD at `address` is known to speak at `baud`. If that is not the rate it is spoken to at,
+    /// it is looked for anew.
+    pub fn look_at(&mut self, now: Mono, address: Address, baud: Baud) {
+        let Some(at) = self.links.iter().position(|link| link.address == address) else {
+            return;
+        };
+        let is_waited_for = matches!(self.line, Line::Waiting(wait) if wait.link == at);
+        if let Some(link) = self.links.get_mut(at)
+            && (link.baud, link.home) != (baud, baud)
+        {
+            link.follow(now, baud, &mut self.events);
+            if is_waited_for {
+                self.end_wait(now);
+            }
+        }
+    }
+
+    /// The baud rate at which the PD at `address` is spoken to, or was before it went offline.
+    #[must_use]
+    pub fn baud(&self, address: Address) -> Option<Baud> {
+        self.links
+            .iter()
+            .find(|link| link.address == address)
+            .map(|link| link.home)
     }
 
     /// The PD at `address`, if it is online.
@@ -358,7 +410,7 @@ impl ControlPanel {
                     }
                     // Where bytes take no time, on a pseudo-terminal, the line is still not used
                     // faster than its baud rate allows.
-                    let earliest = wait.sent_at.plus_us(self.baud.bytes_us(frame.raw.len()));
+                    let earliest = wait.sent_at.plus_us(wait.baud.bytes_us(frame.raw.len()));
                     self.end_wait(now.max(earliest));
                     return;
                 }

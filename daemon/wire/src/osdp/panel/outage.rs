@@ -146,6 +146,8 @@ impl Link {
         self.attempts = 0;
         self.is_silent = false;
         self.probes = 0;
+        self.baud = self.home;
+        self.chosen_for = None;
         self.busy_since = None;
         self.absent_since = now;
         self.not_before = now.plus_us(if is_relapse {

@@ -343,14 +343,19 @@ impl Link {
             Reply::Nak(code) => CommandOutcome::Refused(*code),
             _ => CommandOutcome::Done,
         };
+        if let Reply::Com(settings) = reply {
+            self.report(events, LinkEvent::Com(*settings));
+        }
         self.finish(queued, outcome, events);
         let is_key = matches!(queued.command, Command::KeySet(_));
         match reply {
             Reply::Ack if is_key => self.on_key_taken(now, events),
             Reply::Nak(_) if is_key => drop(self.candidates.pop()),
             Reply::Com(settings) => {
-                self.report(events, LinkEvent::Com(*settings));
                 self.address = settings.address;
+                if settings.baud != self.baud {
+                    self.follow(now, settings.baud, events);
+                }
             }
             _ => self.on_data(reply, events),
         }

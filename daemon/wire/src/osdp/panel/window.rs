@@ -15,7 +15,7 @@ const QUICK_PROBE_US: u64 = 50_000;
 const LEAST_PROBE_US: u64 = 10_000;
 
 /// The wait for a probe of a PD that has never answered.
-const UNKNOWN_PROBE_US: u64 = 30_000;
+pub(crate) const UNKNOWN_PROBE_US: u64 = 30_000;
 
 /// What is added to the learned time.
 const MARGIN_US: u64 = 4_000;

@@ -1,0 +1,412 @@
+//! Taking the readers of a bus to the highest baud rate that all of them accept.
+//!
+//! One reader after the other is told by COMSET (SIA OSDP 2.2, clause 6.13) and has to be back at the
+//! new rate before the next one is told; meanwhile each is spoken to at its own. Where one refuses,
+//! does not come back, or the line damages too much, the next lower rate is tried, and in the end all
+//! go back to where they were.
+
+use super::ControlPanel;
+use super::event::{BusEvent, CommandOutcome, LinkEvent, SendError, Token};
+use super::stats::PdStats;
+use crate::osdp::address::Address;
+use crate::osdp::command::{ComSettings, Command};
+use crate::osdp::reply::NakCode;
+use crate::osdp::time::{Baud, Mono};
+
+/// How long a reader may take to be back at another rate.
+const RETURN_US: u64 = 3_000_000;
+/// How long the readers are watched once all of them are at the new rate.
+const WATCH_US: u64 = 1_500_000;
+/// Of so many exchanges one may fail while they are watched.
+const WATCH_SHARE: u64 = 20;
+/// How often a reader is looked for at the old and the new rate in turn before it is given up.
+const LOOKS: u32 = 4;
+/// How often a reader is told a rate whose answer does not come.
+const TELLS: u32 = 3;
+
+/// Raises the baud rate of all readers of a bus.
+///
+/// Like the panel it does no I/O: hand it every event of the panel and let it see the time, until
+/// [`SpeedRaise::poll_done`] has the result.
+#[derive(Debug)]
+pub struct SpeedRaise {
+    readers: Vec<RaisedReader>,
+    /// The rates still to be tried, the highest last.
+    candidates: Vec<Baud>,
+    /// What is tried; `None` is the way back.
+    target: Option<Baud>,
+    step: Step,
+    /// Told so often in vain.
+    tells: u32,
+    is_done: bool,
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    /// Find the next reader that is to be told.
+    Choose,
+    /// COMSET is out.
+    Told {
+        reader: usize,
+        token: Token,
+        answered: Option<Baud>,
+    },
+    /// Waiting for the reader at the rate it was told.
+    Returning(Return),
+    /// All are there; is the line good enough?
+    Watching { until: Mono, before: Vec<PdStats> },
+}
+
+/// A reader on its way from one rate to another.
+#[derive(Debug, Clone, Copy)]
+struct Return {
+    reader: usize,
+    /// The rate it was at.
+    old: Baud,
+    /// The rate it is looked for at now, and until when.
+    at: Baud,
+    until: Mono,
+    looks: u32,
+}
+
+/// What became of one reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RaisedReader {
+    /// Its address.
+    pub address: Address,
+    /// Its baud rate before.
+    pub from: Baud,
+    /// Its baud rate now, as far as is known.
+    pub to: Baud,
+    /// The highest rate that it did not take, and why.
+    pub refusal: Option<(Baud, SpeedRefusal)>,
+    /// Whether it answers.
+    pub is_online: bool,
+}
+
+/// Why a reader does not take a rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SpeedRefusal {
+    /// It says so.
+    Nak(NakCode),
+    /// It answers that it will use another rate.
+    Answered(Baud),
+    /// It agreed and did not come back at it.
+    NotBack,
+    /// Too many exchanges failed at it.
+    LineErrors,
+}
+
+/// The result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Raised {
+    /// The rate all readers have now; `None` if they differ.
+    pub baud: Option<Baud>,
+    /// Each reader.
+    pub readers: Vec<RaisedReader>,
+}
+
+/// Why the rate of a bus is not raised.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RaiseError {
+    /// Some readers are offline.
+    #[error("{} of its readers are offline", .0.len())]
+    Offline(Vec<Address>),
+}
+
+impl SpeedRaise {
+    /// Begins to take all readers to the highest rate up to `limit`. Readers that are offline are left
+    /// out if `leaves_absent`, or else nothing is begun.
+    pub fn new(panel: &ControlPanel, limit: Baud, leaves_absent: bool) -> Result<Self, RaiseError> {
+        let (present, absent): (Vec<_>, Vec<_>) = panel
+            .addresses()
+            .partition(|address| panel.presence(*address).is_some());
+        if present.is_empty() || (!leaves_absent && !absent.is_empty()) {
+            return Err(RaiseError::Offline(absent));
+        }
+        let readers: Vec<_> = present
+            .into_iter()
+            .filter_map(|address| {
+                let baud = panel.baud(address)?;
+                Some(RaisedReader {
+                    address,
+                    from: baud,
+                    to: baud,
+                    refusal: None,
+                    is_online: true,
+                })
+            })
+            .collect();
+        // Where they differ, all of them at the fastest of today's is a raise, too.
+        let slowest = readers.iter().map(|reader| reader.from).min();
+        let candidates = Baud::ALL
+            .into_iter()
+            .filter(|baud| *baud <= limit && Some(*baud) > slowest)
+            .collect();
+        let mut raise = Self {
+            readers,
+            candidates,
+            target: None,
+            step: Step::Choose,
+            tells: 0,
+            is_done: false,
+        };
+        raise.lower();
+        Ok(raise)
+    }
+
+    /// What is tried now: a rate, or `None` on the way back.
+    #[must_use]
+    pub const fn target(&self) -> Option<Baud> {
+        self.target
+    }
+
+    /// How many readers are at the rate that is tried, and of how many.
+    #[must_use]
+    pub fn progress(&self) -> (usize, usize) {
+        let there = |at: &usize| self.goal(*at) == self.readers[*at].to;
+        let count = self.readers.len();
+        ((0..count).filter(there).count(), count)
+    }
+
+    /// Something has happened on the bus.
+    pub fn handle_event(&mut self, now: Mono, event: &BusEvent) {
+        let Step::Told {
+            reader,
+            token,
+            answered,
+        } = &mut self.step
+        else {
+            return;
+        };
+        if self.readers.get(*reader).map(|reader| reader.address) != Some(event.address) {
+            return;
+        }
+        match event.event {
+            LinkEvent::Com(settings) => *answered = Some(settings.baud),
+            LinkEvent::Command {
+                token: done,
+                outcome,
+            } if done == *token => {
+                let (reader, answered) = (*reader, *answered);
+                self.on_outcome(now, reader, outcome, answered);
+            }
+            _ => {}
+        }
+    }
+
+    fn on_outcome(
+        &mut self,
+        now: Mono,
+        reader: usize,
+        outcome: CommandOutcome,
+        answered: Option<Baud>,
+    ) {
+        let goal = self.goal(reader);
+        let old = self.readers[reader].to;
+        let at = match (outcome, answered) {
+            (CommandOutcome::Refused(code), _) => {
+                return self.refuse(reader, SpeedRefusal::Nak(code));
+            }
+            (CommandOutcome::Done, Some(baud)) if baud != goal => {
+                self.readers[reader].to = baud;
+                return self.refuse(reader, SpeedRefusal::Answered(baud));
+            }
+            (CommandOutcome::Done, Some(_)) => goal,
+            // No answer, or one that does not say: where it is will show.
+            (CommandOutcome::Done | CommandOutcome::Offline | CommandOutcome::Superseded, _) => old,
+        };
+        self.step = Step::Returning(Return {
+            reader,
+            old,
+            at,
+            until: now.plus_us(RETURN_US),
+            looks: 0,
+        });
+    }
+
+    /// Takes the next step, if there is one. Call after [`SpeedRaise::handle_event`] and at
+    /// [`SpeedRaise::poll_timeout`].
+    pub fn handle_timeout(&mut self, now: Mono, panel: &mut ControlPanel) {
+        while !self.is_done && self.step(now, panel) {}
+    }
+
+    /// Whether anything has changed.
+    fn step(&mut self, now: Mono, panel: &mut ControlPanel) -> bool {
+        match self.step.clone() {
+            Step::Choose => self.choose(now, panel),
+            Step::Told { .. } => false,
+            Step::Returning(returning) => self.look(now, panel, returning),
+            Step::Watching { until, before } => self.watch(now, panel, until, &before),
+        }
+    }
+
+    fn choose(&mut self, now: Mono, panel: &mut ControlPanel) -> bool {
+        // Who has refused before is asked first: the others need not be moved in vain.
+        let count = self.readers.len();
+        let open = |at: &usize| {
+            let reader = &self.readers[*at];
+            reader.is_online && reader.to != self.goal(*at)
+        };
+        let next = (0..count)
+            .filter(open)
+            .max_by_key(|at| (self.readers[*at].refusal.is_some(), count - at));
+        let Some(reader) = next else {
+            let stats = self.readers.iter();
+            let stats = stats.map(|reader| panel.stats(reader.address).unwrap_or_default());
+            let before = stats.collect();
+            if self.target.is_none() {
+                self.is_done = true;
+            } else {
+                let until = now.plus_us(WATCH_US);
+                self.step = Step::Watching { until, before };
+            }
+            return true;
+        };
+        let address = self.readers[reader].address;
+        let baud = self.goal(reader);
+        match panel.send(address, Command::ComSet(ComSettings { address, baud })) {
+            Ok(token) => {
+                self.step = Step::Told {
+                    reader,
+                    token,
+                    answered: None,
+                };
+            }
+            Err(SendError::QueueFull { .. }) => return false,
+            // It is offline just now: it is told once it is back.
+            Err(_) => {
+                let at = self.readers[reader].to;
+                self.step = Step::Returning(Return {
+                    reader,
+                    old: at,
+                    at,
+                    until: now.plus_us(RETURN_US),
+                    looks: 0,
+                });
+            }
+        }
+        true
+    }
+
+    /// Is the reader back, and where?
+    fn look(&mut self, now: Mono, panel: &mut ControlPanel, returning: Return) -> bool {
+        let Return {
+            reader,
+            old,
+            at,
+            until,
+            looks,
+        } = returning;
+        let address = self.readers[reader].address;
+        if panel.presence(address).is_some()
+            && let Some(baud) = panel.baud(address)
+        {
+            self.readers[reader].to = baud;
+            if baud == self.goal(reader) {
+                self.tells = 0;
+                self.step = Step::Choose;
+            } else if looks == 0 && self.tells < TELLS {
+                // It never heard the command: once more.
+                self.tells += 1;
+                self.step = Step::Choose;
+            } else {
+                self.refuse(reader, SpeedRefusal::NotBack);
+            }
+            return true;
+        }
+        if now < until {
+            return false;
+        }
+        if looks == LOOKS {
+            // The panel goes on looking for it, at every rate.
+            self.readers[reader].is_online = false;
+            self.refuse(reader, SpeedRefusal::NotBack);
+            return true;
+        }
+        let elsewhere = if at == old { self.goal(reader) } else { old };
+        panel.look_at(now, address, elsewhere);
+        self.step = Step::Returning(Return {
+            at: elsewhere,
+            until: now.plus_us(RETURN_US),
+            looks: looks + 1,
+            ..returning
+        });
+        true
+    }
+
+    fn watch(&mut self, now: Mono, panel: &ControlPanel, until: Mono, before: &[PdStats]) -> bool {
+        if now < until {
+            return false;
+        }
+        self.is_done = true;
+        for at in 0..self.readers.len() {
+            let address = self.readers[at].address;
+            let is_online = panel.presence(address).is_some();
+            let (Some(then), Some(stats)) = (before.get(at), panel.stats(address)) else {
+                continue;
+            };
+            let exchanges = stats.replies - then.replies;
+            let failed = stats.retries - then.retries + stats.bad_checks - then.bad_checks;
+            let outages = stats.outages - then.outages;
+            if !is_online || outages > 0 || failed > 1 + exchanges / WATCH_SHARE {
+                self.is_done = false;
+                self.readers[at].is_online = is_online;
+                self.refuse(at, SpeedRefusal::LineErrors);
+                break;
+            }
+        }
+        true
+    }
+
+    fn refuse(&mut self, reader: usize, why: SpeedRefusal) {
+        self.tells = 0;
+        self.step = Step::Choose;
+        let goal = self.goal(reader);
+        let refused = &mut self.readers[reader];
+        refused.refusal.get_or_insert((goal, why));
+        if self.target.is_none() {
+            // Where it does not go back either, it stays where it answers.
+            refused.from = refused.to;
+        } else {
+            self.lower();
+        }
+    }
+
+    fn lower(&mut self) {
+        self.target = self.candidates.pop();
+    }
+
+    fn goal(&self, reader: usize) -> Baud {
+        self.target.unwrap_or(self.readers[reader].from)
+    }
+
+    /// When to call [`SpeedRaise::handle_timeout`] if nothing happens before.
+    #[must_use]
+    pub const fn poll_timeout(&self) -> Option<Mono> {
+        match &self.step {
+            Step::Returning(Return { until, .. }) | Step::Watching { until, .. } => Some(*until),
+            Step::Choose | Step::Told { .. } => None,
+        }
+    }
+
+    /// The result, once there is one.
+    #[must_use]
+    pub fn poll_done(&self, panel: &ControlPanel) -> Option<Raised> {
+        if !self.is_done {
+            return None;
+        }
+        let readers: Vec<RaisedReader> = self
+            .readers
+            .iter()
+            .map(|reader| RaisedReader {
+                is_online: panel.presence(reader.address).is_some(),
+                to: panel.baud(reader.address).unwrap_or(reader.to),
+                ..*reader
+            })
+            .collect();
+        let first = readers.first().map(|reader| reader.to);
+        let baud = first.filter(|first| readers.iter().all(|reader| reader.to == *first));
+        Some(Raised { baud, readers })
+    }
+}
