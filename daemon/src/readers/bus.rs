@@ -84,6 +84,8 @@ pub(crate) struct Bus {
     status: Vec<ReaderStatus>,
     port_subject: AlarmSubject,
     port_fails: bool,
+    /// What the open port is set to.
+    port_baud: Baud,
 }
 
 /// Why a bus is not served.
@@ -122,6 +124,7 @@ impl Bus {
             steady: vec![Feedback::Locked; readers],
             status,
             port_fails: false,
+            port_baud: setup.baud,
             setup,
         }
     }
@@ -158,6 +161,7 @@ impl Bus {
             parity: Parity::None,
         };
         let mut port = serial::open(&settings)?;
+        self.port_baud = self.setup.baud;
         let timer = LineTimer::new().map_err(|error| self.lost(error))?;
         backoff.reset();
         self.port_works().await;
@@ -213,8 +217,12 @@ impl Bus {
         loop {
             frame.clear();
             let now = self.now();
-            if self.setup.panel.poll_transmit(now, frame).is_none() {
+            let Some(transmit) = self.setup.panel.poll_transmit(now, frame) else {
                 return Ok(());
+            };
+            if transmit.baud != self.port_baud {
+                serial::set_baud(port, transmit.baud.rate())?;
+                self.port_baud = transmit.baud;
             }
             port.write_all(frame).await?;
         }
@@ -264,7 +272,7 @@ impl Bus {
             }
             LinkEvent::Offline(reason) => {
                 // A lost port was told already, once for all its readers.
-                if reason != OfflineReason::BaudChanged {
+                if reason != OfflineReason::LineLost {
                     log::warn!(reader = &*name; "reader `{name}` is offline: {reason:?}");
                 }
                 self.update(slot, |status| {
