@@ -18,6 +18,9 @@ delete /v1/areas/{id}
 get    /v1/areas/{id}
 put    /v1/areas/{id}
 get    /v1/areas/{id}/inside
+get    /v1/card_formats
+post   /v1/cards/decode
+post   /v1/cards/encode
 post   /v1/changes
 get    /v1/companies
 post   /v1/companies

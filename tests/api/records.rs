@@ -575,3 +575,52 @@ async fn typed_calls_keep_every_field() {
     assert_eq!(removed.removed, [RecordRef::Credential(CredentialId(1))]);
     site.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cards_are_decoded_and_encoded() {
+    let site = Site::start().await;
+    let client = &site.client;
+    let formats = client.card_formats().await.unwrap().formats;
+    let in_use = formats.iter().filter(|format| format.in_use);
+    let in_use: Vec<_> = in_use.map(|format| format.name.as_str()).collect();
+    assert_eq!(
+        in_use,
+        ["H10301", "H10306", "C1k35s", "H10302", "H10304", "C1k48s"]
+    );
+    let body = doorward_api::EncodeBody {
+        format: "h10302".to_owned(),
+        number: 12_345_678,
+        ..doorward_api::EncodeBody::default()
+    };
+    let encoded = client.encode_card(&body).await.unwrap();
+    assert_eq!(
+        (encoded.format.as_str(), encoded.card.len()),
+        ("H10302", 37)
+    );
+    // A card of one 37 bit format is one of the others too.
+    let decoded = client.decode_card(encoded.card).await.unwrap();
+    assert!(decoded.ambiguous && decoded.credentials.is_empty());
+    let right = decoded
+        .readings
+        .iter()
+        .filter(|each| each.faults.is_empty());
+    let right: Vec<_> = right
+        .map(|each| (each.format.as_str(), each.in_use))
+        .collect();
+    assert_eq!(right[..2], [("H10302", true), ("H10304", true)]);
+    assert!(right[2..].contains(&("MDI37", false)));
+    let wrong = decoded.readings.iter().find(|each| each.format == "HGen37");
+    assert!(!wrong.unwrap().faults.is_empty());
+    let refused = client
+        .encode_card(&doorward_api::EncodeBody {
+            facility: Some(1),
+            ..body
+        })
+        .await;
+    let message = refused.unwrap_err().to_string();
+    assert!(
+        message.contains("`h10302`") || message.contains("H10302"),
+        "{message}"
+    );
+    site.stop().await;
+}

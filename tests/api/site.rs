@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use doorward_api::{Client, UplinkStatus};
-use doorward_core::card::CardRead;
 use doorward_core::controller::{CommandError, DoorStatus, LearnError, LockState};
 use doorward_core::decide::Policy;
 use doorward_core::decide::SiteMap;
@@ -13,11 +12,13 @@ use doorward_core::event::{Event, EventKind};
 use doorward_core::ids::DoorId;
 use doorward_core::model::{Change, DoorMode, Record};
 use doorward_core::time::ClockTrust;
+use doorward_wire::card::FormatTable;
 use doorwardd::admin::{Office, Socket, SocketSettings, Times, serve};
 use doorwardd::change::TableChanges;
 use doorwardd::clock::{Clock, WallSource};
 use doorwardd::config::PlanRule;
 use doorwardd::doors::{DoorsHandle, DoorsRequest, Live};
+use doorwardd::readers::CardReader;
 use doorwardd::store::{EventSink, Store, StoreOptions, StoreThread};
 use tempfile::TempDir;
 use tokio::sync::{Mutex, mpsc, watch};
@@ -72,7 +73,7 @@ impl Site {
             clock: Arc::clone(&clock),
             policy: Policy::default(),
             activate_plans: PlanRule::AlsoAtConsole,
-            read_card: Arc::new(|bits| CardRead::new(bits, [])),
+            cards: Arc::new(CardReader::new(FormatTable::built_in().unwrap(), None).unwrap()),
             uplink: watch::channel(UplinkStatus::default()).1,
         };
         let path = folder.path().join("api.sock");

@@ -2,6 +2,7 @@
 
 pub mod appliance;
 pub mod bench;
+pub mod card_peer;
 pub mod daemon;
 pub mod fuzz;
 pub mod modbus_board;

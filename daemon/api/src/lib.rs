@@ -21,6 +21,7 @@
 //! ```
 
 mod alarm;
+mod card;
 mod change;
 mod client;
 mod event;
@@ -35,6 +36,9 @@ mod status;
 mod why;
 
 pub use alarm::{AlarmNote, AlarmsPage, AlarmsQuery};
+pub use card::{
+    CardFormat, CardFormats, CardReading, DecodeBody, DecodedCard, EncodeBody, EncodedCard,
+};
 pub use change::{Applied, Changes, DryRun, GrantBody, ModeBody, MoveBody, Saved, SendBody};
 pub use client::{
     ANSWER_MAX, ANSWER_TIMEOUT, Client, ClientError, EventStream, LiveMessage, LiveStream,

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use doorward_core::card::FormatNameError;
 use doorward_core::model::Change;
 use doorward_core::time::Wall;
-use doorward_wire::card::{EncodeError, FormatErrors, FormatTable};
+use doorward_wire::card::{CardFields, EncodeError, FormatErrors, FormatTable};
 use doorward_wire::osdp::{
     Address, AddressError, Baud, BaudError, CardCoding, CardLengthError, CardRead, Scbk,
 };
@@ -296,7 +296,12 @@ fn cards(people: &[Person]) -> Result<Vec<CardRead>, SiteError> {
     let formats = FormatTable::built_in()?;
     let bits = |person: &Person| {
         let number = &person.card;
-        let card = formats.encode(number.format.as_str(), number.facility, number.number)?;
+        let fields = CardFields {
+            facility: number.facility,
+            number: number.number,
+            ..CardFields::default()
+        };
+        let card = formats.encode(number.format.as_str(), &fields)?;
         Ok(CardRead::new(
             0,
             CardCoding::Wiegand,

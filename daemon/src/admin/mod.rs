@@ -22,7 +22,7 @@ mod stall;
 
 pub use body::read_changes;
 pub use limits::Times;
-pub use office::{Office, ReadCard};
+pub use office::Office;
 pub use openapi::document;
 pub use serve::serve;
 pub use socket::{Socket, SocketError, SocketSettings};

@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use doorward_api::{ApiInfo, LiveSnapshot, ProblemKind, UplinkStatus};
-use doorward_core::card::{CardBits, CardRead};
 use doorward_core::decide::Policy;
 use doorward_core::time::Wall;
 use tokio::sync::watch;
@@ -16,11 +15,9 @@ use crate::change::{ChangeError, TableChanges};
 use crate::clock::Clock;
 use crate::config::PlanRule;
 use crate::doors::{DoorsError, DoorsHandle};
+use crate::readers::CardReader;
 use crate::store::{Store, StoreError, TableView};
 use doorward_core::controller::CommandError;
-
-/// Reads a card by the site's table of formats.
-pub type ReadCard = Arc<dyn Fn(CardBits) -> CardRead + Send + Sync>;
 
 /// What the API is the window to.
 #[derive(Clone)]
@@ -40,7 +37,7 @@ pub struct Office {
     /// Where pending plans may be activated.
     pub activate_plans: PlanRule,
     /// How cards are read.
-    pub read_card: ReadCard,
+    pub cards: Arc<CardReader>,
     /// The way to headquarters.
     pub uplink: watch::Receiver<UplinkStatus>,
 }

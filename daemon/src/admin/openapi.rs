@@ -162,6 +162,10 @@ fn example(method: &str, path: &str) -> Option<Value> {
                 { "remove": { "kind": "grant", "id": { "user": 1, "key": 1 } } }
             ]
         }),
+        ("post", "/v1/cards/decode") => json!({ "card": "10010101000000000010001010" }),
+        ("post", "/v1/cards/encode") => json!({
+            "format": "H10301", "facility": 42, "number": 69
+        }),
         ("post", "/v1/why") => json!({
             "door": 1, "user": 1, "at": "2026-03-30T08:00:00Z"
         }),

@@ -38,6 +38,8 @@ pub struct SiteConfig {
     pub data: PathBuf,
     /// Card formats; `None` for those built in.
     pub card_formats: Option<PathBuf>,
+    /// The names of the formats in use at the doors; `None` for all that are not rare.
+    pub formats_in_use: Option<Vec<String>>,
     /// A folder of relay-board profiles beside those built in.
     pub board_profiles: Option<PathBuf>,
     /// The local API.

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use doorward_core::ids::DeviceName;
+use doorward_wire::card::FORMATS_MAX;
 use doorward_wire::document::{Fields, Findings, Located, Problems, read_document};
 
 use super::{
@@ -42,6 +43,12 @@ fn site(root: &mut Fields<'_>, found: &mut Findings<'_>) -> Option<SiteConfig> {
         }
         None => (None, None, None),
     };
+    let formats_in_use = root.table("cards", found).and_then(|mut fields| {
+        let named = fields.has("formats");
+        let names = fields.texts("formats", FORMATS_MAX, found);
+        fields.refuse_unknown(found);
+        named.then_some(names)
+    });
     let api = api(root.table("api", found), found);
     let doors = doors(root.table("doors", found), found);
     let buses = root.tables("osdp_bus", BUSES_MAX, found);
@@ -66,6 +73,7 @@ fn site(root: &mut Fields<'_>, found: &mut Findings<'_>) -> Option<SiteConfig> {
         name: name?.value.to_owned(),
         data: data.unwrap_or_else(|| PathBuf::from("/var/lib/doorward")),
         card_formats,
+        formats_in_use,
         board_profiles,
         api,
         doors,

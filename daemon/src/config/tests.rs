@@ -7,6 +7,7 @@ fn the_shipped_file_is_valid_as_it_is() {
     let config = SiteConfig::parse(SHIPPED).unwrap();
     assert_eq!(config.name, "My site");
     assert_eq!(config.api.mode, 0o660);
+    assert_eq!(config.formats_in_use, None);
     assert!(config.buses.is_empty() && config.boards.is_empty() && config.uplink.is_none());
 }
 
@@ -28,6 +29,7 @@ fn the_shipped_file_is_valid_with_every_key_switched_on() {
         .fold(String::new(), |text, line| text + line + "\n");
     let config =
         SiteConfig::parse(&text).unwrap_or_else(|problems| panic!("{problems:#?}\n{text}"));
+    assert_eq!(config.formats_in_use.unwrap(), ["H10301", "H10304"]);
     assert_eq!(config.buses[0].readers[0].address, 0);
     assert!(matches!(
         config.boards[0].transport,

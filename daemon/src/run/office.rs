@@ -75,7 +75,6 @@ pub(super) async fn run(
         stop.clone(),
         activate_plans(setup.activations, changes.clone(), Arc::clone(&setup.clock)),
     ));
-    let cards = setup.cards;
     let office = Office {
         site: setup.site,
         store: setup.store,
@@ -84,7 +83,7 @@ pub(super) async fn run(
         clock: setup.clock,
         policy: setup.policy,
         activate_plans: setup.activate_plans,
-        read_card: Arc::new(move |bits| cards.read(bits)),
+        cards: setup.cards,
         uplink: uplink_status,
     };
     let admin = tokio::spawn(admin::serve(office, socket, Times::default(), stop.clone()));

@@ -42,7 +42,7 @@ impl Prepared {
             Fault::new(exit, &error)
         })?;
         let mut wrong = Vec::new();
-        let cards = keep(&mut wrong, formats(&config));
+        let cards = keep(&mut wrong, cards(&config));
         let lines = keep_all(&mut wrong, lines(&config));
         let socket = keep(
             &mut wrong,
@@ -55,7 +55,7 @@ impl Prepared {
         let buses = buses(&config, &mut wrong);
         match (cards, lines, socket) {
             (Some(cards), Some(lines), Some(socket)) if wrong.is_empty() => Ok(Self {
-                cards: Arc::new(CardReader::new(cards)),
+                cards: Arc::new(cards),
                 lines,
                 socket,
                 broker: broker.flatten(),
@@ -147,6 +147,13 @@ fn keep<T>(wrong: &mut Vec<String>, result: Result<T, String>) -> Option<T> {
 
 fn keep_all<T>(wrong: &mut Vec<String>, result: Result<T, Vec<String>>) -> Option<T> {
     result.map_err(|problems| wrong.extend(problems)).ok()
+}
+
+/// How cards are read: the site's table, and what of it is in use.
+fn cards(config: &SiteConfig) -> Result<CardReader, String> {
+    let table = formats(config)?;
+    let names = config.formats_in_use.as_deref();
+    CardReader::new(table, names).map_err(|error| format!("`cards.formats`: {error}"))
 }
 
 fn formats(config: &SiteConfig) -> Result<FormatTable, String> {

@@ -10,6 +10,7 @@ mod casbin;
 pub mod change;
 pub mod decide;
 pub mod figures;
+pub mod formats;
 pub mod idle;
 pub mod opening;
 pub mod reader_recovery;
@@ -30,6 +31,8 @@ pub enum Bench {
     Change(change::Options),
     /// How long a decision takes, and whether it allocates; and how long Casbin takes
     Decide(decide::Options),
+    /// Whether card formats are right both ways, and against an independent implementation
+    Formats(formats::Options),
     /// What the daemon needs while nobody comes
     Idle(idle::Options),
     /// A reader unplugged and plugged back: how soon it is back in Secure Channel, and what its
@@ -51,6 +54,7 @@ impl Bench {
             Self::BadgeToRelay(options) => print(&badge_to_relay::run(&options)?),
             Self::Change(options) => print(&change::run(&options)?),
             Self::Decide(options) => print(&decide::run(&options)?),
+            Self::Formats(options) => print(&formats::run(&options)?),
             Self::Idle(options) => print(&idle::run(&options)?),
             Self::ReaderRecovery(options) => print(&reader_recovery::run(&options)?),
             Self::Startup(options) => print(&startup::run(&options)?),

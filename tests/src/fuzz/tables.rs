@@ -1,7 +1,7 @@
 //! Tables that electricians write: card formats and relay-board profiles.
 
 use doorward_wire::board::{BoardProfile, OutputState, mbap, rtu};
-use doorward_wire::card::FormatTable;
+use doorward_wire::card::{CardFields, FormatTable};
 
 use super::problems::check_problems;
 use super::script::Script;
@@ -24,9 +24,23 @@ pub fn card_formats(data: &[u8]) {
 }
 
 fn check_formats(table: &FormatTable, bits: usize, card: &[u8]) {
+    let examined = table.examine(bits, card);
+    let reading = examined.iter().filter(|each| each.faults.is_empty());
+    assert!(
+        reading
+            .map(|each| each.format.name())
+            .eq(table.decode(bits, card).map(|reading| reading.format)),
+        "what reads a card has no faults, and nothing else"
+    );
     for reading in table.decode(bits, card) {
+        let fields = CardFields {
+            facility: reading.facility,
+            number: reading.number,
+            issue: reading.issue,
+            oem: reading.oem,
+        };
         let written = table
-            .encode(reading.format, reading.facility, reading.number)
+            .encode(reading.format, &fields)
             .expect("what was read can be written");
         assert_eq!(written.bit_count(), bits);
         assert!(

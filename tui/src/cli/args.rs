@@ -9,6 +9,7 @@ use doorward_core::model::{CredentialState, UserState};
 
 use super::parse;
 
+mod cards;
 mod doors;
 mod people;
 mod schedules;
@@ -17,6 +18,7 @@ mod structure;
 mod why;
 
 use crate::demo::{DaemonArgs, DemoArgs};
+pub use cards::{CardsAction, DecodeArgs, EncodeArgs};
 pub use doors::{DoorFields, DoorsAction, FailModeArg, LockdownExitArg, RelockArg};
 pub use people::{
     AlarmMarkArgs, AlarmsAction, AreaRules, AreasAction, DoorRules, EnrolArgs, ForgiveArgs,
@@ -169,6 +171,16 @@ pub enum Command {
         /// What about them; none lists.
         #[command(subcommand)]
         action: Option<CredentialsAction>,
+    },
+    /// List card formats; show what a card's bits mean, and which bits a number makes.
+    #[command(
+        alias = "card",
+        after_help = "Examples:\n  doorward cards\n  doorward cards decode 10010101000000000010001010\n  doorward cards decode --bits 26 254008A\n  doorward cards encode H10301 69 --facility 42"
+    )]
+    Cards {
+        /// What about them; none lists the formats.
+        #[command(subcommand)]
+        action: Option<CardsAction>,
     },
     /// List, show, add, change and remove schedules: hours of the week, exceptions, holidays.
     #[command(

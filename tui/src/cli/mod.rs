@@ -4,6 +4,7 @@ mod alarms;
 mod areas;
 pub mod args;
 pub mod calendar;
+mod cards;
 mod context;
 mod credentials;
 mod doors;
@@ -101,6 +102,7 @@ async fn call(context: &mut Context, command: Command) -> Result<(), Failure> {
         Command::Companies { action } => structure::companies(context, action).await,
         Command::Credentials { action } => credentials::run(context, action).await,
         Command::Schedules { action } => schedules::run(context, action).await,
+        Command::Cards { action } => cards::run(context, action).await,
         Command::Areas { action } => areas::run(context, action).await,
         Command::Alarms { action } => alarms::run(context, action).await,
         Command::Events(args) => events::run(context, args).await,

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use doorward_core::alarm_log::AlarmRecord;
+use doorward_core::card::CardBits;
 use doorward_core::decide::Explanation;
 use doorward_core::ids::{
     AreaId, DoorGroupId, DoorId, HolidaySetId, KeyId, PlaceId, ScheduleId, UserId,
@@ -23,10 +24,11 @@ pub use error::ClientError;
 pub use stream::{EventStream, LiveMessage, LiveStream, SILENCE_MAX};
 
 use crate::{
-    Alarm, AlarmNote, AlarmsPage, AlarmsQuery, Applied, Changes, DEFAULT_SOCKET, DaysQuery,
-    DoorUser, DoorView, EnrolBody, EventRow, EventWhy, EventsPage, EventsQuery, ForgiveBody,
-    GrantBody, HolidayDays, Inside, LearnBody, LearnedCard, ListQuery, ModeBody, Page, Presets,
-    PreviewRequest, Resource, Saved, SchedulePreview, Status, UserAccess, UserDoor, WhyRequest,
+    Alarm, AlarmNote, AlarmsPage, AlarmsQuery, Applied, CardFormats, Changes, DEFAULT_SOCKET,
+    DaysQuery, DecodeBody, DecodedCard, DoorUser, DoorView, EncodeBody, EncodedCard, EnrolBody,
+    EventRow, EventWhy, EventsPage, EventsQuery, ForgiveBody, GrantBody, HolidayDays, Inside,
+    LearnBody, LearnedCard, ListQuery, ModeBody, Page, Presets, PreviewRequest, Resource, Saved,
+    SchedulePreview, Status, UserAccess, UserDoor, WhyRequest,
 };
 use exchange::Call;
 
@@ -269,6 +271,22 @@ impl Client {
     pub async fn take_key(&self, user: UserId, key: KeyId) -> Result<Applied, ClientError> {
         let path = format!("/v1/users/{user}/keys/{key}");
         self.send(Call::new(Method::DELETE, &path)).await
+    }
+
+    /// The card formats that the appliance knows.
+    pub async fn card_formats(&self) -> Result<CardFormats, ClientError> {
+        self.read("/v1/card_formats").await
+    }
+
+    /// What the bits of a card can mean, in every format.
+    pub async fn decode_card(&self, card: CardBits) -> Result<DecodedCard, ClientError> {
+        let body = DecodeBody { card };
+        self.write(Method::POST, "/v1/cards/decode", &body).await
+    }
+
+    /// The bits of a card with a number.
+    pub async fn encode_card(&self, body: &EncodeBody) -> Result<EncodedCard, ClientError> {
+        self.write(Method::POST, "/v1/cards/encode", body).await
     }
 
     /// Why somebody can or cannot pass a door.

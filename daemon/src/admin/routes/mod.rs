@@ -1,6 +1,7 @@
 //! Every route under `/v1`.
 
 mod alarms;
+mod cards;
 mod changes;
 mod doors;
 mod events;
@@ -39,6 +40,9 @@ pub(super) fn router() -> (Router<Desk>, Bytes) {
         .routes(routes!(alarms::one))
         .routes(routes!(alarms::acknowledge))
         .routes(routes!(alarms::clear))
+        .routes(routes!(cards::formats))
+        .routes(routes!(cards::decode))
+        .routes(routes!(cards::encode))
         .routes(routes!(people::learn))
         .routes(routes!(people::enrol))
         .routes(routes!(people::forgive))

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use axum::extract::State;
 use doorward_api::{DaysQuery, EventWhy, ProblemKind, UserAccess};
 use doorward_core::card::CardRead;
@@ -43,10 +45,10 @@ pub(super) async fn why(
     At(seq): At<u64>,
 ) -> Result<Reply<EventWhy>, Refused> {
     let policy = desk.office.policy;
-    let read_card = desk.office.read_card.clone();
+    let cards = Arc::clone(&desk.office.cards);
     desk.read_log(move |store| {
         let row = event(store, seq)?;
-        let card = row.event.card.map(|bits| read_card(bits));
+        let card = row.event.card.map(|bits| cards.read(bits));
         explained(store, row, card.as_ref(), policy).map(Reply::new)
     })
     .await

@@ -10,8 +10,8 @@ use doorward_core::card::CardRead;
 use doorward_core::controller::{Forgiven, LearnError};
 use doorward_core::ids::{AreaId, CredentialId, UserId};
 use doorward_core::model::{Area, Credential, CredentialData, CredentialState, Record, User};
-use doorward_core::view::CardIdentity;
 
+use super::cards::known_by;
 use super::records::{find, save};
 use crate::admin::body::Json;
 use crate::admin::caller::{ChangeTable, May, OperateDoor, Read};
@@ -47,19 +47,7 @@ pub(super) async fn learn(
     })?;
     let numbers = card.readings().copied().collect();
     let bits = card.bits;
-    let credentials = desk
-        .read(move |view| {
-            let numbers = card.readings().copied().map(CardIdentity::Number);
-            let mut known = Vec::new();
-            for identity in [CardIdentity::Bits(card.bits)].into_iter().chain(numbers) {
-                let found = view.credentials_known_by(&identity)?;
-                known.extend(found.iter().map(|credential| credential.id));
-            }
-            known.sort_unstable();
-            known.dedup();
-            Ok(known)
-        })
-        .await?;
+    let credentials = desk.read(move |view| Ok(known_by(view, &card)?)).await?;
     Ok(Reply::new(LearnedCard {
         bits,
         numbers,
@@ -98,7 +86,7 @@ pub(super) async fn enrol(
         };
         return Err(Refused::new(ProblemKind::Conflict, detail));
     };
-    let card = (desk.office.read_card)(bits);
+    let card = desk.office.cards.read(bits);
     let credential = Credential {
         id: CredentialId(0),
         user: body.user,

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use axum::extract::State;
 use doorward_api::{WhyRequest, WhySubject};
 use doorward_core::decide::{Explanation, Relay, Request, Rex, Shown, SiteMap, explain_at};
@@ -38,7 +40,7 @@ pub(super) async fn why(
     let status = desk.office.doors.live().doors.remove(&asked.door);
     let status = status.filter(|_| asked.at.is_none());
     let policy = desk.office.policy;
-    let read_card = desk.office.read_card.clone();
+    let cards = Arc::clone(&desk.office.cards);
     let whom = match (&subject, asked.at) {
         (WhySubject::User(user), _) => Some(*user),
         (WhySubject::Credential(credential), _) => {
@@ -66,7 +68,7 @@ pub(super) async fn why(
         };
         let can_be_driven = status.map_or(wired, |status| status.relay_online);
         let card = match subject {
-            WhySubject::Card(bits) => Some(read_card(bits)),
+            WhySubject::Card(bits) => Some(cards.read(bits)),
             _ => None,
         };
         let shown = match (&subject, &card) {

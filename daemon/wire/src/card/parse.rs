@@ -3,16 +3,18 @@
 use super::format::{Coding, Field, Format, Parity};
 use super::positions::{BitSet, parse_positions, shown_positions};
 use super::{
-    CARD_BITS_MAX, FORMAT_NAME_CHARS_MAX, FORMATS_MAX, FORMATS_PER_LENGTH_MAX, FormatErrors,
-    FormatTable, PARITIES_MAX, TABLE_BYTES_MAX,
+    CARD_BITS_MAX, FORMAT_NAME_CHARS_MAX, FORMAT_NAMES_MAX, FORMATS_MAX, FORMATS_PER_LENGTH_MAX,
+    FormatErrors, FormatTable, PARITIES_MAX, TABLE_BYTES_MAX,
 };
 use crate::document::{Fields, Findings, Located, read_document};
 
 /// The longest list of bit positions, description or source, in characters.
 const TEXT_CHARS_MAX: usize = 1000;
+const NAME_RULE: &str = "1 to 15 printable ASCII characters without space";
 /// The most tables of fixed bits in one format.
 const FIXED_MAX: usize = 16;
-const FACILITY_BITS_MAX: usize = 32;
+/// Of a facility code, an issue level, a maker's code.
+const SMALL_BITS_MAX: usize = 32;
 const NUMBER_BITS_MAX: usize = 64;
 
 pub(super) fn parse(text: &str) -> Result<FormatTable, FormatErrors> {
@@ -36,9 +38,14 @@ pub(super) fn parse(text: &str) -> Result<FormatTable, FormatErrors> {
 
 /// What a format must not have in common with those before it.
 fn check_among(format: &Format, before: &[Format], fields: &Fields<'_>, found: &mut Findings<'_>) {
-    if before.iter().any(|other| other.name == format.name) {
+    if before.iter().any(|other| other.is_called(&format.name)) {
         let message = "stands twice, every name is allowed once".to_owned();
         found.add(fields.offset(), fields.key("name"), message);
+    }
+    let taken = |name: &str| before.iter().any(|other| other.is_called(name));
+    if let Some(also) = format.also.iter().find(|also| taken(also)) {
+        let message = format!("has `{also}`, which is the name of another format");
+        found.add(fields.offset(), fields.key("also"), message);
     }
     let same_length = |other: &&Format| other.bit_count == format.bit_count;
     if before.iter().filter(same_length).count() == FORMATS_PER_LENGTH_MAX {
@@ -52,8 +59,12 @@ fn check_among(format: &Format, before: &[Format], fields: &Fields<'_>, found: &
 fn read_format(fields: &mut Fields<'_>, found: &mut Findings<'_>) -> Option<Format> {
     let count_before = found.count();
     let name = read_name(fields, found);
-    fields.text("description", TEXT_CHARS_MAX, found);
-    fields.text("source", TEXT_CHARS_MAX, found);
+    let also = read_also(fields, found);
+    let description = fields.text("description", TEXT_CHARS_MAX, found);
+    let source = fields.text("source", TEXT_CHARS_MAX, found);
+    let text = |text: Option<Located<&str>>| text.map_or("", |text| text.value).into();
+    let (description, source) = (text(description), text(source));
+    let is_rare = fields.flag("rare", false, found);
     let bits_max = u32::try_from(CARD_BITS_MAX).unwrap_or(u32::MAX);
     let bit_count = fields.required_number("bits", 1..=bits_max, found);
     let mut roles = Roles {
@@ -68,6 +79,16 @@ fn read_format(fields: &mut Fields<'_>, found: &mut Findings<'_>) -> Option<Form
         fields.missing("number", "a list of bits such as \"10-25\"", found);
     }
     let number = read_field(fields, &NUMBER, &mut roles, found);
+    let issue = read_field(fields, &ISSUE, &mut roles, found);
+    let oem = read_field(fields, &OEM, &mut roles, found);
+    let oem_usual = fields.number("oem_usual", 0..=u32::MAX, found);
+    if let (Some(usual), Some(oem)) = (&oem_usual, &oem) {
+        let max = oem.as_ref().map_or(0, Field::max);
+        if u64::from(usual.value) > max {
+            let message = format!("is {}, at most {max} fits into `oem`", usual.value);
+            found.add(usual.offset, fields.key("oem_usual"), message);
+        }
+    }
     let fixed = read_fixed(fields, &mut roles, found);
     if let Some(unused) = fields.text("unused", TEXT_CHARS_MAX, found) {
         roles.take(&unused, &fields.key("unused"), found);
@@ -81,9 +102,16 @@ fn read_format(fields: &mut Fields<'_>, found: &mut Findings<'_>) -> Option<Form
     let (fixed_mask, fixed_bits) = fixed?;
     Some(Format {
         name: name?,
+        also: also?,
+        description,
+        source,
+        is_rare,
         bit_count: u16::try_from(bit_count).ok()?,
         facility: facility?,
         number: number??,
+        issue: issue?,
+        oem: oem?,
+        oem_usual: oem_usual.map_or(0, |usual| usual.value),
         parities: parities?,
         fixed_mask,
         fixed_bits,
@@ -92,17 +120,32 @@ fn read_format(fields: &mut Fields<'_>, found: &mut Findings<'_>) -> Option<Form
 
 fn read_name(fields: &mut Fields<'_>, found: &mut Findings<'_>) -> Option<Box<str>> {
     let name = fields.required_text("name", TEXT_CHARS_MAX, found)?;
-    let fits = name.value.len() <= FORMAT_NAME_CHARS_MAX;
-    if !fits || !name.value.bytes().all(|byte| byte.is_ascii_graphic()) {
+    if !is_name(name.value) {
         let shown: String = name.value.chars().take(40).collect();
-        let message = format!(
-            "is {shown:?}, allowed are 1 to {FORMAT_NAME_CHARS_MAX} printable ASCII characters without space"
-        );
+        let message = format!("is {shown:?}, allowed are {NAME_RULE}");
         found.add(name.offset, fields.key("name"), message);
         return None;
     }
     fields.rename(format!("{} ({})", fields.path(), name.value));
     Some(name.value.into())
+}
+
+/// Other names of the same layout.
+fn read_also(fields: &mut Fields<'_>, found: &mut Findings<'_>) -> Option<Box<[Box<str>]>> {
+    let names = fields.texts("also", FORMAT_NAMES_MAX, found);
+    if let Some(wrong) = names.iter().find(|name| !is_name(name)) {
+        let shown: String = wrong.chars().take(40).collect();
+        let message = format!("has {shown:?}, allowed are {NAME_RULE}");
+        found.add(fields.offset(), fields.key("also"), message);
+        return None;
+    }
+    Some(names.into_iter().map(String::into_boxed_str).collect())
+}
+
+/// Whether a text can be the name of a format.
+fn is_name(name: &str) -> bool {
+    (1..=FORMAT_NAME_CHARS_MAX).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// The keys of a field and its bounds.
@@ -115,7 +158,17 @@ struct FieldKeys {
 const FACILITY: FieldKeys = FieldKeys {
     bits: "facility",
     coding: "facility_coding",
-    bits_max: FACILITY_BITS_MAX,
+    bits_max: SMALL_BITS_MAX,
+};
+const ISSUE: FieldKeys = FieldKeys {
+    bits: "issue",
+    coding: "issue_coding",
+    bits_max: SMALL_BITS_MAX,
+};
+const OEM: FieldKeys = FieldKeys {
+    bits: "oem",
+    coding: "oem_coding",
+    bits_max: SMALL_BITS_MAX,
 };
 const NUMBER: FieldKeys = FieldKeys {
     bits: "number",

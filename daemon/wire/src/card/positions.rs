@@ -43,6 +43,15 @@ impl BitSet {
         Self(core::array::from_fn(|at| self.0[at] & other.0[at]))
     }
 
+    pub(super) fn or(&self, other: &Self) -> Self {
+        Self(core::array::from_fn(|at| self.0[at] | other.0[at]))
+    }
+
+    /// The positions in the set, in rising order.
+    pub(super) fn positions(&self) -> impl Iterator<Item = u8> {
+        (0..=u8::MAX).filter(|&at| self.has(at))
+    }
+
     /// Whether the number of bits in both sets is odd.
     pub(super) fn is_odd_under(&self, mask: &Self) -> bool {
         self.and(mask)
