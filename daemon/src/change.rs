@@ -225,7 +225,11 @@ impl Worker {
         };
         let committed = self.store.commit(permit, changes, note).await?;
         let delta = committed.delta;
-        match self.doors.apply(delta.clone()).await {
+        match self
+            .doors
+            .apply(delta.clone(), permit.actor().clone())
+            .await
+        {
             Ok(()) => Ok(delta),
             Err(DoorsError::Stopped | DoorsError::Busy | DoorsError::Refused(_)) => {
                 Err(ChangeError::NotInForce {

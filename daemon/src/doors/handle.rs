@@ -26,6 +26,8 @@ pub enum DoorsRequest {
     Apply {
         /// The change.
         delta: TableDelta,
+        /// Who made it.
+        actor: Actor,
         /// Told once it is in force.
         done: oneshot::Sender<()>,
     },
@@ -131,12 +133,12 @@ impl DoorsHandle {
         )
     }
 
-    /// Brings a committed change into force at the doors. Returns once it is.
+    /// Brings a change that `actor` made into force at the doors. Returns once it is.
     ///
     /// Waits for a place in the queue: a committed change must not be refused.
-    pub async fn apply(&self, delta: TableDelta) -> Result<(), DoorsError> {
+    pub async fn apply(&self, delta: TableDelta, actor: Actor) -> Result<(), DoorsError> {
         let (done, applied) = oneshot::channel();
-        let request = DoorsRequest::Apply { delta, done };
+        let request = DoorsRequest::Apply { delta, actor, done };
         self.requests
             .send(request)
             .await

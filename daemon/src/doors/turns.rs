@@ -205,7 +205,8 @@ impl Turns {
             Wake::Input(input) => self.handle(now, input),
             Wake::Board(board, event) => self.board(now, board, event),
             Wake::Alarm(alarm) => self.handle(now, Input::Alarm(alarm)),
-            Wake::Request(DoorsRequest::Apply { delta, done }) => {
+            Wake::Request(DoorsRequest::Apply { delta, actor, done }) => {
+                self.controller.change_begins(actor);
                 self.apply(now, delta);
                 // Whoever asked may have gone; the change is in force all the same.
                 let _ = done.send(());

@@ -95,8 +95,8 @@ impl Controller {
         match door {
             Some(door) if decision.is_granted() => {
                 let beyond = self.beyond(ix, door, direction, &decision, view);
-                self.granted(ix, door, direction, &decision, beyond);
                 self.note_let_in(door, direction, &decision);
+                self.granted(ix, door, direction, &decision, beyond);
             }
             _ => self.denied(ix, &shown, &decision),
         }

@@ -5,7 +5,7 @@ use super::whereabouts::Whereabouts;
 use super::wiring::RelayPoint;
 use crate::alarm::{AlarmChange, AlarmKind, AlarmSubject, Condition};
 use crate::event::{Event, EventKind};
-use crate::ids::ReaderIx;
+use crate::ids::{Actor, ReaderIx};
 use crate::time::{ClockTrust, Mono, Now, Wall};
 
 /// Who says that an alarm's condition holds.
@@ -31,6 +31,8 @@ impl Source {
 pub(super) struct Effects {
     pub(super) now: Now,
     pub(super) revision: u64,
+    /// Who has changed the table, while the change is being taken in.
+    pub(super) changed_by: Option<Actor>,
     /// Which readers answer; what the others should show is told when they do.
     pub(super) readers_online: Vec<bool>,
     /// Who is where.
@@ -50,6 +52,7 @@ impl Effects {
                 trust: ClockTrust::Untrusted,
             },
             revision: 0,
+            changed_by: None,
             readers_online: vec![false; readers],
             whereabouts: Whereabouts::default(),
             queue: VecDeque::with_capacity(64),

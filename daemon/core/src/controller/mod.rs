@@ -42,7 +42,7 @@ pub use running::{DENIALS_MAX, DENIALS_MS, Forgiven, Remembered, SECOND_PERSON_M
 
 use crate::alarm::{AlarmKind, AlarmSubject};
 use crate::event::EventKind;
-use crate::ids::{BoardIx, DoorId, ReaderIx};
+use crate::ids::{Actor, BoardIx, DoorId, ReaderIx};
 use crate::model::{Door, Record, RecordRef};
 use crate::modes::Modes;
 use crate::time::{ClockTrust, Mono, Now};
@@ -122,6 +122,12 @@ impl Controller {
     /// The revision of the access table that events from now on were decided under.
     pub const fn set_revision(&mut self, revision: u64) {
         self.fx.revision = revision;
+    }
+
+    /// Who makes the change of the access table that is told next: until [`Self::table_changed`],
+    /// doors that come into another mode do so by them.
+    pub fn change_begins(&mut self, actor: Actor) {
+        self.fx.changed_by = Some(actor);
     }
 
     /// Begins to serve: drives every relay to what its door's mode asks for, and says so.

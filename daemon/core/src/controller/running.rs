@@ -186,12 +186,11 @@ impl SiteState for SiteNow<'_> {
     }
 
     fn open_beside(&self, area: AreaId, door: DoorId) -> Option<DoorId> {
-        let mut others = self.whereabouts.doors_of(area).filter(|&id| id != door);
-        others.find(|id| {
-            self.doors
-                .get(id)
-                .is_some_and(DoorMachine::is_open_or_unlocked)
-        })
+        self.beside(area, door, DoorMachine::is_open_or_unlocked)
+    }
+
+    fn unseen_beside(&self, area: AreaId, door: DoorId) -> Option<DoorId> {
+        self.beside(area, door, DoorMachine::has_contact_unseen)
     }
 
     fn first_of_two(&self, door: DoorId) -> Option<UserId> {
@@ -205,6 +204,17 @@ impl SiteState for SiteNow<'_> {
 }
 
 impl SiteNow<'_> {
+    /// A door of an area other than `door` of which this is true.
+    fn beside(
+        &self,
+        area: AreaId,
+        door: DoorId,
+        wanted: impl Fn(&DoorMachine) -> bool,
+    ) -> Option<DoorId> {
+        let mut others = self.whereabouts.doors_of(area).filter(|&id| id != door);
+        others.find(|id| self.doors.get(id).is_some_and(&wanted))
+    }
+
     fn first_waiting(&self, door: DoorId) -> Option<&First> {
         let first = self.running.first_of_two.get(&door)?;
         (self.now < first.until).then_some(first)
@@ -226,16 +236,16 @@ impl Effects {
 
     /// What an event says of whoever was let in: that they have not passed after all.
     pub(super) fn note_passing(&mut self, event: &Event) {
-        let Some(door) = event.door else {
-            return;
-        };
-        match (event.kind, event.reason) {
-            (EventKind::NotEntered, _) => self.whereabouts.not_passed(door, None),
-            (
-                EventKind::Denied,
-                Some(Reason::RelayUnavailable | Reason::DoorLocked | Reason::DoorLockdown),
-            ) => self.whereabouts.not_passed(door, event.user),
-            _ => {}
+        if let (EventKind::NotEntered, Some(door)) = (event.kind, event.door) {
+            self.whereabouts.nobody_passed(door);
+        }
+    }
+
+    /// A door did not open for a user who was let in.
+    pub(super) fn not_let_in(&mut self, door: DoorId, user: Option<UserId>) {
+        if let Some(user) = user {
+            let moved = self.whereabouts.not_let_in(door, user);
+            self.moved(moved);
         }
     }
 
@@ -300,6 +310,9 @@ impl Controller {
             open: areas()
                 .filter_map(|area| Some((area, [site.open_beside(area, door)?].into())))
                 .collect(),
+            unseen: areas()
+                .filter_map(|area| Some((area, [site.unseen_beside(area, door)?].into())))
+                .collect(),
             first_of_two: site
                 .first_of_two(door)
                 .map(|first| (door, first))
@@ -324,6 +337,15 @@ impl Controller {
     #[must_use]
     pub fn occupancy(&self) -> Vec<(AreaId, usize)> {
         self.fx.whereabouts.counts().collect()
+    }
+
+    /// A user is not in the table any more, or counts as gone: they are nowhere, and wait for
+    /// nobody.
+    pub(super) fn forget_user(&mut self, user: UserId) {
+        let moved = self.fx.whereabouts.remove_user(user);
+        self.fx.moved(moved.into_iter().collect());
+        let firsts = &mut self.running.first_of_two;
+        firsts.retain(|_, first| first.user != user);
     }
 
     pub(super) fn forgive(&mut self, id: CommandId, whom: Forgiven, actor: Actor) {

@@ -104,7 +104,8 @@ impl Controller {
         self.fx.record(first.event);
     }
 
-    /// Notes who was let in; where nobody sees the door open, that they have passed.
+    /// Notes who is let in; where nobody sees the door open, that they have passed. To be called
+    /// before it is recorded that they are, so that one is never known without the other.
     pub(super) fn note_let_in(&mut self, door: DoorId, direction: Direction, decision: &Decision) {
         let Some(user) = decision.matched.user else {
             return;
@@ -115,7 +116,9 @@ impl Controller {
             .get(&door)
             .is_some_and(DoorMachine::sees_openings);
         if self.fx.whereabouts.let_in(now, door, direction, user) && !seen {
-            self.fx.opened(door);
+            let (now, wall) = (self.fx.now.mono, self.fx.now.wall);
+            let moved = self.fx.whereabouts.passed_unseen(now, wall, door);
+            self.fx.moved(moved);
         }
     }
 

@@ -6,7 +6,7 @@ use crate::alarm::{AlarmKind, AlarmSubject};
 use crate::controller::KeptState;
 use crate::decide::UntrustedClock;
 use crate::ids::DoorId;
-use crate::model::{Record, RecordRef};
+use crate::model::{Record, RecordRef, UserState};
 use crate::time::{ClockTrust, Mono, Now};
 use crate::view::AccessView;
 
@@ -22,7 +22,8 @@ impl Controller {
     }
 
     /// Takes in a record that doors hang on, new or changed: doors themselves, their groups and
-    /// places, and schedules of their plans with their holidays. Others change nothing here.
+    /// places, and schedules of their plans with their holidays; or a user who counts as gone.
+    /// Others change nothing here.
     pub fn put_record(&mut self, now: Now, record: &Record) {
         match record {
             Record::Door(door) => self.put_door(now, door.clone()),
@@ -38,11 +39,12 @@ impl Controller {
                 let doors = self.modes.put(record);
                 self.modes_changed(now, &doors);
             }
+            Record::User(user) if user.state == UserState::Removed => self.forget_user(user.id),
             _ => {}
         }
     }
 
-    /// Forgets a record that doors hang on.
+    /// Forgets a record that doors hang on, or somebody who is somewhere.
     pub fn remove_record(&mut self, now: Now, reference: RecordRef) {
         match reference {
             RecordRef::Door(door) => self.remove_door(now, door),
@@ -58,12 +60,18 @@ impl Controller {
                 let doors = self.modes.remove(reference);
                 self.modes_changed(now, &doors);
             }
+            RecordRef::User(user) => self.forget_user(user),
+            RecordRef::Area(area) => {
+                let moved = self.fx.whereabouts.forget_area(area);
+                self.fx.moved(moved);
+            }
             _ => {}
         }
     }
 
     /// The table has changed, and `view` shows it: what hangs on keys is looked at again.
     pub fn table_changed<V: AccessView>(&mut self, now: Now, view: &V) {
+        self.fx.changed_by = None;
         if self.phase != Phase::Running {
             return;
         }

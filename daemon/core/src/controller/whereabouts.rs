@@ -29,6 +29,16 @@ struct Passing {
     until: Mono,
 }
 
+/// Somebody who was let in where nobody can see whether they came in, and is taken to have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Unseen {
+    user: UserId,
+    before: Option<Location>,
+    to: Location,
+    /// Until when it may turn out that the door did not open.
+    until: Mono,
+}
+
 /// Somebody has moved; `to` is `None` where it is not known any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Moved {
@@ -44,6 +54,7 @@ pub(super) struct Whereabouts {
     locations: BTreeMap<UserId, Location>,
     inside: BTreeMap<AreaId, BTreeSet<UserId>>,
     passing: BTreeMap<DoorId, Vec<Passing>>,
+    unseen: BTreeMap<DoorId, Vec<Unseen>>,
 }
 
 impl Whereabouts {
@@ -59,6 +70,7 @@ impl Whereabouts {
     pub(super) fn remove_door(&mut self, door: DoorId) {
         self.doors.remove(&door);
         self.passing.remove(&door);
+        self.unseen.remove(&door);
     }
 
     /// Doors of an area.
@@ -155,14 +167,81 @@ impl Whereabouts {
         moved
     }
 
-    /// Nobody has passed after all: all who were let in at a door, or one of them.
-    pub(super) fn not_passed(&mut self, door: DoorId, user: Option<UserId>) {
+    /// Whoever was let in at a door that nobody sees open is taken to have passed it.
+    pub(super) fn passed_unseen(&mut self, now: Mono, wall: Wall, door: DoorId) -> Vec<Moved> {
+        let passing = self.passing.get(&door).into_iter().flatten();
+        let unseen: Vec<Unseen> = passing
+            .filter(|each| each.until > now)
+            .map(|each| Unseen {
+                user: each.user,
+                before: self.location(each.user),
+                to: Location {
+                    area: each.to,
+                    since: wall,
+                },
+                until: each.until,
+            })
+            .collect();
+        let all = self.unseen.entry(door).or_default();
+        all.retain(|each| each.until > now);
+        all.extend(unseen);
+        let spare = all.len().saturating_sub(PASSING_PER_DOOR_MAX);
+        all.drain(..spare);
+        self.passed(now, wall, door)
+    }
+
+    /// Nobody has passed after all of those who were let in at a door and did not open it.
+    pub(super) fn nobody_passed(&mut self, door: DoorId) {
+        self.passing.remove(&door);
+    }
+
+    /// The door did not open for a user after all, nor for whoever was let in with them: they are
+    /// where they were.
+    pub(super) fn not_let_in(&mut self, door: DoorId, user: UserId) -> Vec<Moved> {
         if let Some(passing) = self.passing.get_mut(&door) {
-            passing.retain(|each| user.is_some_and(|user| each.user != user));
+            let together = passing.iter().find(|each| each.user == user);
+            let together = together.map(|each| each.until);
+            passing.retain(|each| Some(each.until) != together);
             if passing.is_empty() {
                 self.passing.remove(&door);
             }
         }
+        let Some(unseen) = self.unseen.get_mut(&door) else {
+            return Vec::new();
+        };
+        let together = unseen.iter().rfind(|each| each.user == user);
+        let together = together.map(|each| each.until);
+        let back: Vec<Unseen> = unseen
+            .extract_if(.., |each| Some(each.until) == together)
+            .collect();
+        if unseen.is_empty() {
+            self.unseen.remove(&door);
+        }
+        // Whoever was seen elsewhere since, or was forgiven, stays there.
+        let moved: Vec<Moved> = back
+            .into_iter()
+            .filter(|each| self.location(each.user) == Some(each.to))
+            .map(|each| Moved {
+                user: each.user,
+                to: each.before,
+            })
+            .collect();
+        for each in &moved {
+            self.put(*each);
+        }
+        moved
+    }
+
+    /// Forgets somebody who is not in the table any more. Tells whether it was known where they
+    /// are.
+    pub(super) fn remove_user(&mut self, user: UserId) -> Option<Moved> {
+        for passing in self.passing.values_mut() {
+            passing.retain(|each| each.user != user);
+        }
+        for unseen in self.unseen.values_mut() {
+            unseen.retain(|each| each.user != user);
+        }
+        self.forget(user)
     }
 
     /// Notes where a user is, or that it is not known.
@@ -262,9 +341,10 @@ mod tests {
         let mut site = site();
         site.let_in(Mono(0), DOOR, Direction::Entry, ANNA);
         site.let_in(Mono(0), DOOR, Direction::Entry, BO);
-        site.not_passed(DOOR, Some(ANNA));
+        site.let_in(Mono(1), DOOR, Direction::Entry, BO);
+        assert_eq!(site.not_let_in(DOOR, ANNA), []);
         assert_eq!(site.occupants(ROOM, Mono(1)), 1);
-        site.not_passed(DOOR, None);
+        site.nobody_passed(DOOR);
         assert_eq!(site.passed(Mono(1), Wall(1), DOOR), []);
         // Where nobody sees it, the time passes.
         site.let_in(Mono(0), DOOR, Direction::Entry, ANNA);
@@ -279,6 +359,56 @@ mod tests {
         assert!(!site.let_in(Mono(0), DoorId(2), Direction::Entry, ANNA));
         assert_eq!(site.passed(Mono(0), Wall(0), DoorId(2)), []);
         assert_eq!(site.doors_of(ROOM).collect::<Vec<_>>(), [DOOR]);
+    }
+
+    #[test]
+    fn who_was_not_let_in_after_all_is_where_they_were() {
+        let mut site = site();
+        let outside = Some(Location {
+            area: None,
+            since: Wall(1),
+        });
+        site.put(Moved {
+            user: ANNA,
+            to: outside,
+        });
+        // Two together, and one of them is denied: neither came in.
+        site.let_in(Mono(0), DOOR, Direction::Entry, ANNA);
+        site.let_in(Mono(0), DOOR, Direction::Entry, BO);
+        assert_eq!(site.passed_unseen(Mono(0), Wall(2), DOOR).len(), 2);
+        assert_eq!(site.occupants(ROOM, Mono(0)), 2);
+        let back = site.not_let_in(DOOR, BO);
+        let expected = [(ANNA, outside), (BO, None)];
+        assert_eq!(back, expected.map(|(user, to)| Moved { user, to }));
+        assert_eq!(site.location(ANNA), outside);
+        assert_eq!(site.occupants(ROOM, Mono(0)), 0);
+        assert_eq!(site.not_let_in(DOOR, BO), []);
+
+        // Whoever was forgiven since is not put anywhere.
+        site.let_in(Mono(5), DOOR, Direction::Entry, ANNA);
+        site.passed_unseen(Mono(5), Wall(3), DOOR);
+        site.forget(ANNA);
+        assert_eq!(site.not_let_in(DOOR, ANNA), []);
+        assert_eq!(site.location(ANNA), None);
+    }
+
+    #[test]
+    fn who_is_not_in_the_table_any_more_is_nowhere() {
+        let mut site = site();
+        site.let_in(Mono(0), DOOR, Direction::Entry, ANNA);
+        site.let_in(Mono(0), DOOR, Direction::Entry, BO);
+        site.passed_unseen(Mono(0), Wall(2), DOOR);
+        site.let_in(Mono(1), DOOR, Direction::Entry, ANNA);
+        assert_eq!(
+            site.remove_user(ANNA),
+            Some(Moved {
+                user: ANNA,
+                to: None
+            })
+        );
+        assert_eq!(site.remove_user(ANNA), None);
+        assert_eq!(site.occupants(ROOM, Mono(1)), 1);
+        assert_eq!(site.not_let_in(DOOR, ANNA), []);
     }
 
     #[test]

@@ -78,12 +78,23 @@ impl<V: AccessView, S: SiteState, T: Trace> Case<'_, V, S, T> {
                 continue;
             }
             let id = area.id;
-            match self.site.open_beside(id, door) {
-                None => {
+            // Nobody is kept in for a contact that is not seen.
+            let unseen = match direction {
+                Direction::Entry => self.site.unseen_beside(id, door),
+                Direction::Exit => None,
+            };
+            match (self.site.open_beside(id, door), unseen) {
+                (None, None) => {
                     let facts = format_args!("the other doors of area {id} are closed");
                     self.rule(Rule::Interlock, None, facts)?;
                 }
-                Some(open) => {
+                (None, Some(unseen)) => {
+                    let facts = format_args!(
+                        "it cannot be seen whether door {unseen} of area {id} is closed"
+                    );
+                    self.rule(Rule::Interlock, Some(Reason::Interlock), facts)?;
+                }
+                (Some(open), _) => {
                     let facts = format_args!("door {open} of area {id} is open or unlocked");
                     self.rule(Rule::Interlock, Some(Reason::Interlock), facts)?;
                 }

@@ -17,6 +17,10 @@ pub trait SiteState {
     /// A door of this area other than `door` that stands open or is unlocked.
     fn open_beside(&self, area: AreaId, door: DoorId) -> Option<DoorId>;
 
+    /// A door of this area other than `door` that has a contact, of which nobody knows whether it
+    /// is closed: its board does not answer.
+    fn unseen_beside(&self, area: AreaId, door: DoorId) -> Option<DoorId>;
+
     /// Who showed a credential at this door and waits for a second person.
     fn first_of_two(&self, door: DoorId) -> Option<UserId>;
 
@@ -50,6 +54,10 @@ impl SiteState for QuietSite {
         None
     }
 
+    fn unseen_beside(&self, _: AreaId, _: DoorId) -> Option<DoorId> {
+        None
+    }
+
     fn first_of_two(&self, _: DoorId) -> Option<UserId> {
         None
     }
@@ -68,6 +76,8 @@ pub struct SiteMap {
     pub occupants: BTreeMap<AreaId, u32>,
     /// The doors of each area that stand open or are unlocked.
     pub open: BTreeMap<AreaId, BTreeSet<DoorId>>,
+    /// The doors of each area whose contacts are not seen.
+    pub unseen: BTreeMap<AreaId, BTreeSet<DoorId>>,
     /// Who waits for a second person at each door.
     pub first_of_two: BTreeMap<DoorId, UserId>,
     /// Cards with which PINs are refused.
@@ -86,6 +96,11 @@ impl SiteState for SiteMap {
     fn open_beside(&self, area: AreaId, door: DoorId) -> Option<DoorId> {
         let mut open = self.open.get(&area)?.iter();
         open.find(|&&other| other != door).copied()
+    }
+
+    fn unseen_beside(&self, area: AreaId, door: DoorId) -> Option<DoorId> {
+        let mut unseen = self.unseen.get(&area)?.iter();
+        unseen.find(|&&other| other != door).copied()
     }
 
     fn first_of_two(&self, door: DoorId) -> Option<UserId> {

@@ -357,6 +357,15 @@ fn a_mantrap_opens_one_door_at_a_time() {
         open: [(AreaId(1), [DoorId(1)].into())].into(),
         ..SiteMap::default()
     };
+    // Whoever wants to come in waits for a door that nobody sees, too; nobody is kept in for it.
+    let unseen = SiteMap {
+        unseen: [(AreaId(1), [DoorId(2)].into())].into(),
+        ..SiteMap::default()
+    };
+    let own_unseen = SiteMap {
+        unseen: [(AreaId(1), [DoorId(1)].into())].into(),
+        ..SiteMap::default()
+    };
     let card = card(100);
     for (interlock, entry, exit) in [
         (Interlock::Off, Reason::Granted, Reason::Granted),
@@ -368,6 +377,11 @@ fn a_mantrap_opens_one_door_at_a_time() {
             let at = (way, Shown::Card(&card));
             assert_eq!(shown_at(&view, &state, at, now(DAY)).reason, expect);
             assert!(shown_at(&view, &own, at, now(DAY)).is_granted());
+            assert!(shown_at(&view, &own_unseen, at, now(DAY)).is_granted());
+        }
+        for (way, expect) in BOTH_WAYS.into_iter().zip([entry, Reason::Granted]) {
+            let at = (way, Shown::Card(&card));
+            assert_eq!(shown_at(&view, &unseen, at, now(DAY)).reason, expect);
         }
     }
 }

@@ -76,8 +76,10 @@ pub enum Interlock {
     /// Any number.
     #[default]
     Off,
-    /// Entry readers wait until the others are closed and locked.
+    /// Entry readers wait until the others are closed and locked, and are seen to be where they
+    /// have contacts.
     Entry,
-    /// Exit readers, too. A request to exit never waits.
+    /// Exit readers, too, for doors that are seen open or are unlocked. A request to exit never
+    /// waits.
     Both,
 }

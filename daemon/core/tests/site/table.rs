@@ -410,6 +410,10 @@ fn state(dice: &mut Dice) -> SiteMap {
                 .open
                 .insert(AreaId(id), doors(dice).into_iter().collect());
         }
+        if dice.once_in(4) {
+            let doors = doors(dice).into_iter().collect();
+            state.unseen.insert(AreaId(id), doors);
+        }
         if dice.once_in(2) {
             state.first_of_two.insert(DoorId(id), UserId(dice.id()));
         }

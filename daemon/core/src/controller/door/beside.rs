@@ -6,6 +6,11 @@ impl DoorMachine {
         self.contact.is_open() == Some(true) || self.is_unlocked() || !self.pending.is_empty()
     }
 
+    /// Whether it has a contact, and nobody can see by it whether the door is open.
+    pub(in super::super) fn has_contact_unseen(&self) -> bool {
+        self.door.wiring.contact.is_some() && self.contact.is_open().is_none()
+    }
+
     /// Whether it will be seen when it is opened next: it has a contact, and is closed.
     pub(in super::super) fn sees_openings(&self) -> bool {
         self.contact.is_open() == Some(false)

@@ -123,6 +123,9 @@ impl DoorMachine {
                 }
             }
             Err(error) => {
+                if let Cause::Grant(passage) = &cause {
+                    fx.not_let_in(self.id(), passage.user);
+                }
                 let mut event = self.event(fx, EventKind::Denied);
                 cause.sign(&mut event);
                 event.reason = Some(match (error, self.mode()) {
@@ -273,6 +276,15 @@ impl DoorMachine {
     /// told.
     pub(in super::super) fn output_failed(&mut self, fx: &mut Effects) {
         self.retry_at = Some(fx.now.mono.plus_ms(OUTPUT_RETRY_MS));
+        if let Some(Unlock {
+            cause: Cause::Grant(passage),
+            opened: false,
+            ..
+        }) = &self.unlock
+            && !self.sees_openings()
+        {
+            fx.not_let_in(self.id(), passage.user);
+        }
         for &(reader, _) in &self.wiring.readers {
             fx.feedback(reader, Feedback::OutOfOrder);
         }

@@ -124,6 +124,7 @@ impl DoorMachine {
         self.mode_changed(fx);
         let mut event = self.event(fx, EventKind::ModeChanged);
         event.mode = Some(mode);
+        event.actor.clone_from(&fx.changed_by);
         fx.record(event);
         if mode.keeps_out() {
             // What was begun before does not go on behind somebody's back when it is over.

@@ -259,6 +259,76 @@ fn whoever_did_not_open_the_door_did_not_come_in() {
     );
 }
 
+/// Door 1 has no contact, door 2 has; both lead in to area 1.
+fn without_contact(site: &mut Site) {
+    leading_in(|room| room.passback = Passback::Hard)(site);
+    site.doors[0].wiring.contact = None;
+}
+
+#[test]
+fn where_nobody_sees_the_door_open_a_grant_counts_as_coming_in() {
+    check_with(
+        without_contact,
+        "0 running
+         1000 card 1-in 100
+         > remember user 1 in area 1
+         > record Granted granted door 1 at 1-in Entry user 1 credential 1 key 1
+         > relay 1 pulse 5000
+         > 1-in shows Granted
+         > 1-out shows Unlocked
+         > 6000 1-in shows Locked
+         > 6000 1-out shows Locked
+         7000 card 2-in 100
+         > 2-in shows Denied
+         > record Denied anti_passback door 2 at 2-in Entry user 1 credential 1 key 1
+         8000 user 1 removed
+         > forget user 1",
+    );
+}
+
+#[test]
+fn whoever_is_denied_after_the_grant_is_where_they_were() {
+    check_with(
+        |site| {
+            without_contact(site);
+            site.acks = false;
+        },
+        "0 running
+         1000 card 1-in 100
+         > remember user 1 in area 1
+         > record Granted granted door 1 at 1-in Entry user 1 credential 1 key 1
+         1005 mode 1 locked
+         > relay 1 off
+         > record ModeChanged door 1 Locked
+         > 1-in shows Locked
+         > 1-out shows Locked
+         1010 ack
+         > forget user 1
+         > record Denied door_locked door 1 at 1-in Entry user 1 credential 1 key 1
+         > 1-in shows Denied",
+    );
+}
+
+#[test]
+fn whoever_finds_the_output_refused_is_where_they_were() {
+    check_with(
+        without_contact,
+        "0 running
+         1000 card 1-in 100
+         > remember user 1 in area 1
+         > record Granted granted door 1 at 1-in Entry user 1 credential 1 key 1
+         > relay 1 pulse 5000
+         > 1-in shows Granted
+         > 1-out shows Unlocked
+         1100 board refuses 1
+         > alarm BoardOffline Present
+         > record AlarmRaised BoardOffline board b
+         > forget user 1
+         > 1-in shows OutOfOrder
+         > 1-out shows OutOfOrder",
+    );
+}
+
 #[test]
 fn soft_anti_passback_lets_in_and_tells() {
     check_with(
@@ -500,5 +570,28 @@ fn a_card_is_learned_and_not_judged() {
          > 2-in shows Denied
          > record Denied no_grant door 2 at 2-in Entry user 3 credential 3
          50000 wait",
+    );
+}
+
+#[test]
+fn a_mantrap_waits_for_a_contact_that_is_not_seen_but_keeps_nobody_in() {
+    check_with(
+        leading_in(|room| room.interlock = Interlock::Both),
+        "0 running
+         1000 board hides inputs
+         > alarm BoardOffline Present
+         > record AlarmRaised BoardOffline board b
+         2000 card 1-in 100
+         > 1-in shows Denied
+         > record Denied interlock door 1 at 1-in Entry user 1 credential 1 key 1
+         3000 card 1-out 100
+         > remember user 1 outside
+         > record Granted granted door 1 at 1-out Exit user 1 credential 1 key 1
+         > relay 1 pulse 5000
+         > 1-in shows Unlocked
+         > 1-out shows Granted
+         4000 board inputs
+         > alarm BoardOffline Gone
+         > record AlarmCleared BoardOffline board b",
     );
 }

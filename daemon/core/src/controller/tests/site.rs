@@ -173,6 +173,15 @@ impl Site {
                 self.happen("inputs");
                 return Vec::new();
             }
+            // Whose change of the table the next one is.
+            ["change", "by", actor] => {
+                let controller = self.controller.as_mut().unwrap();
+                controller.change_begins(Actor::from(actor));
+            }
+            ["changed"] => {
+                let controller = self.controller.as_mut().unwrap();
+                controller.table_changed(now, &self.view);
+            }
             ["relock", nth] => {
                 self.commands += 1;
                 self.input(Input::Command {
@@ -193,6 +202,13 @@ impl Site {
             }
             // What was pending comes into force.
             ["activate", nth] => self.change_door(nth, |door| door.plan = door.pending_plan.take()),
+            // User and credentials go from the table.
+            ["user", id, "removed"] => {
+                let user = RecordRef::User(UserId(id.parse().unwrap()));
+                self.view.change(&Change::Remove(user));
+                let controller = self.controller.as_mut().unwrap();
+                controller.remove_record(now, user);
+            }
             ["revoke", holder] => {
                 let user = UserId(holder.parse().unwrap());
                 let grant = RecordRef::Grant {

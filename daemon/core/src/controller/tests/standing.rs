@@ -608,3 +608,31 @@ fn without_a_clock_that_is_trusted_nothing_timed_stands_open() {
          > 1-out shows Unlocked",
     );
 }
+
+#[test]
+fn whoever_changes_the_mode_is_named() {
+    check(
+        "0 running
+         1000 change by anna
+         1001 site lockdown
+         > relay 1 off
+         > record ModeChanged door 1 Lockdown by anna
+         > 1-in shows Locked
+         > 1-out shows Locked
+         > relay 2 off
+         > record ModeChanged door 2 Lockdown by anna
+         > 2-in shows Locked
+         > 2-out shows Locked
+         1002 changed
+         2000 mode 1 normal
+         3000 site normal
+         > relay 1 off
+         > record ModeChanged door 1 Normal
+         > 1-in shows Locked
+         > 1-out shows Locked
+         > relay 2 off
+         > record ModeChanged door 2 Normal
+         > 2-in shows Locked
+         > 2-out shows Locked",
+    );
+}

@@ -487,6 +487,11 @@ impl<'a> Naive<'a> {
             if applies && others.is_some_and(|open| open.iter().any(|other| *other != door.id)) {
                 return Some(Reason::Interlock);
             }
+            let unseen = state.unseen.get(&area.id);
+            let unseen = unseen.is_some_and(|unseen| unseen.iter().any(|other| *other != door.id));
+            if applies && entering && unseen {
+                return Some(Reason::Interlock);
+            }
         }
         let area = inside.filter(|_| entering)?;
         let present = state.occupants.get(&area.id).copied().unwrap_or(0);
