@@ -24,7 +24,7 @@ fn main() {
 fn measure(credentials: u32) {
     let sample = Sample::new(1, credentials);
     let begun = Instant::now();
-    let index: AccessIndex = sample.records().collect();
+    let index: AccessIndex = sample.records_by_kind().collect();
     let built = begun.elapsed();
     let resident_mb = resident_mb();
     let requests: Vec<SampleRequest> = sample.requests().take(REQUESTS).collect();

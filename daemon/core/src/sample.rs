@@ -8,8 +8,8 @@ use crate::event::Direction;
 use crate::ids::{CredentialId, DoorId, HolidaySetId, KeyId, PlaceId, ScheduleId, UserId};
 use crate::model::{
     Block, Credential, CredentialData, CredentialState, Door, DoorMode, DoorWiring, FailMode,
-    Grant, Holiday, HolidayDate, HolidayRule, HolidaySet, Interval, Key, KeyFlags, Observed, Place,
-    Record, Relock, Schedule, User, UserState, Weekday, WeeklyInterval,
+    Grant, Holiday, HolidayDate, HolidayRule, HolidaySet, Interval, Key, KeyFlags, Kind, Observed,
+    Place, Record, Relock, Schedule, User, UserState, Weekday, WeeklyInterval,
 };
 use crate::time::Wall;
 
@@ -75,6 +75,22 @@ impl Sample {
 
     /// All its records, those referred to first. Made one at a time.
     pub fn records(self) -> impl Iterator<Item = Record> {
+        self.structure()
+            .chain((1..=self.credentials).flat_map(move |id| self.holder(id)))
+    }
+
+    /// The same, users before credentials before grants, as a store reads them.
+    pub fn records_by_kind(self) -> impl Iterator<Item = Record> {
+        let kinds = [Kind::User, Kind::Credential, Kind::Grant];
+        let holders = kinds.into_iter().flat_map(move |kind| {
+            let all = (1..=self.credentials).flat_map(move |id| self.holder(id));
+            all.filter(move |record| record.reference().kind() == kind)
+        });
+        self.structure().chain(holders)
+    }
+
+    /// All but users and what they have.
+    fn structure(self) -> impl Iterator<Item = Record> {
         let place = core::iter::once(Record::Place(Place {
             id: PlaceId(1),
             name: "Site".to_owned(),
@@ -86,7 +102,6 @@ impl Sample {
             .chain((1..=SCHEDULES).map(|id| Record::Schedule(schedule(id))))
             .chain((1..=self.doors()).map(|id| Record::Door(door(id))))
             .chain((1..=self.keys()).map(move |id| Record::Key(self.key(id))))
-            .chain((1..=self.credentials).flat_map(move |id| self.holder(id)))
     }
 
     /// Requests in random order, without end.

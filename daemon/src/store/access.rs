@@ -53,8 +53,10 @@ impl AccessView for TableView {
     type User = UserId;
     type Key = KeyId;
     type Schedule = ScheduleId;
+    type Door = DoorId;
+    type Granted = [Interval];
 
-    fn door(&self, door: DoorId) -> Result<Option<DoorFacts>, Unreadable> {
+    fn door(&self, door: DoorId) -> Result<Option<(DoorId, DoorFacts)>, Unreadable> {
         let Some(record) = self.fact::<Door>(door)? else {
             return Ok(None);
         };
@@ -75,7 +77,7 @@ impl AccessView for TableView {
                 None => None,
             };
         }
-        Ok(Some(facts))
+        Ok(Some((door, facts)))
     }
 
     fn credentials(
@@ -121,13 +123,19 @@ impl AccessView for TableView {
         Ok(())
     }
 
-    fn key(&self, key: KeyId, door: DoorId) -> Result<Option<KeyFacts<ScheduleId>>, Unreadable> {
+    fn opens(&self, key: KeyId, door: DoorId) -> Result<bool, Unreadable> {
+        match self.fact::<Key>(key)? {
+            Some(key) => key_opens(self, &key, door),
+            None => Ok(false),
+        }
+    }
+
+    fn key(&self, key: KeyId) -> Result<Option<KeyFacts<ScheduleId>>, Unreadable> {
         let Some(key) = self.fact::<Key>(key)? else {
             return Ok(None);
         };
         Ok(Some(KeyFacts {
             id: key.id,
-            opens_door: key_opens(self, &key, door)?,
             block: match &key.blocked {
                 None => BlockFacts::None,
                 Some(block) => block

@@ -112,7 +112,7 @@ fn measure(sample: Sample) -> Measured {
         "building a site of {} credentials",
         sample.credentials
     ));
-    let index: AccessIndex = sample.records().collect();
+    let index: AccessIndex = sample.records_by_kind().collect();
     let requests: Vec<SampleRequest> = sample.requests().take(REQUESTS).collect();
     let now = Now {
         mono: Mono(0),

@@ -1,6 +1,6 @@
 //! Rules 15 to 18: what an area asks of whoever comes in.
 
-use super::rules::{Case, Denial};
+use super::rules::{AtDoor, Case, Denial};
 use super::site::SiteState;
 use super::trace::{Rule, Trace};
 use crate::event::{Direction, Reason};
@@ -11,11 +11,11 @@ use crate::view::{AccessView, AreaFacts, DoorAreas};
 impl<V: AccessView, S: SiteState, T: Trace> Case<'_, V, S, T> {
     pub(super) fn area_rules(
         &mut self,
-        door: DoorId,
+        door: AtDoor<V::Door>,
         direction: Direction,
         user: UserId,
     ) -> Result<(), Denial> {
-        let areas = self.view.areas(door)?;
+        let areas = self.view.areas(door.name)?;
         if areas == DoorAreas::default() {
             return Ok(());
         }
@@ -23,9 +23,9 @@ impl<V: AccessView, S: SiteState, T: Trace> Case<'_, V, S, T> {
         if let Some(area) = entered {
             self.anti_passback(&area, areas.outside.map(|outside| outside.id), user)?;
         }
-        self.interlock(&areas, door, direction)?;
+        self.interlock(&areas, door.id, direction)?;
         if let Some(area) = entered {
-            self.two_person(&area, door, user)?;
+            self.two_person(&area, door.id, user)?;
             self.occupancy(&area)?;
         }
         Ok(())

@@ -87,7 +87,7 @@ impl Asked {
 pub(super) fn asked<V: AccessView>(
     view: &V,
     clock: Clock,
-    door: crate::ids::DoorId,
+    door: V::Door,
 ) -> Result<Asked, Unreadable> {
     let mut asked = Asked {
         card_is_enough: true,

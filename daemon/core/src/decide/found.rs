@@ -1,7 +1,7 @@
 use super::{Policy, UntrustedClock};
-use crate::model::Interval;
+use crate::model::{CredentialState, Interval};
 use crate::time::{ClockTrust, Now, Wall};
-use crate::view::CredentialFacts;
+use crate::view::{AccessView, CardIdentity, CredentialFacts, Unreadable};
 
 /// What a search found: one is used, several are never guessed among.
 #[derive(Debug, Clone, Copy)]
@@ -23,12 +23,51 @@ impl<C: Copy> Found<C> {
 
 impl<U: Copy> Found<CredentialFacts<U>> {
     /// Adds a find. The same credential found again, by another reading, is still one.
+    #[inline(always)]
     pub(super) fn add(&mut self, credential: CredentialFacts<U>) {
-        *self = match *self {
-            Self::None => Self::One(credential),
-            Self::One(one) if one.id == credential.id => Self::One(one),
-            _ => Self::Several,
-        };
+        match self {
+            Self::None => *self = Self::One(credential),
+            Self::One(one) if one.id == credential.id => {}
+            _ => *self = Self::Several,
+        }
+    }
+}
+
+/// A search by all that something is known by. Removed credentials count only without others.
+pub(super) struct Search<C> {
+    live: Found<C>,
+    removed: Found<C>,
+}
+
+impl<C> Default for Search<C> {
+    fn default() -> Self {
+        Self {
+            live: Found::None,
+            removed: Found::None,
+        }
+    }
+}
+
+impl<U: Copy> Search<CredentialFacts<U>> {
+    #[inline(always)]
+    pub(super) fn add<V: AccessView<User = U>>(
+        &mut self,
+        view: &V,
+        identity: &CardIdentity,
+    ) -> Result<(), Unreadable> {
+        view.credentials(identity, |credential| match credential.state {
+            CredentialState::Removed => self.removed.add(credential),
+            _ => self.live.add(credential),
+        })
+    }
+
+    #[inline]
+    pub(super) fn found(self) -> Found<CredentialFacts<U>> {
+        match (self.live, self.removed) {
+            (Found::None, Found::Several) => Found::SeveralRemoved,
+            (Found::None, removed) => removed,
+            (live, _) => live,
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 use core::ops::ControlFlow;
 
 use super::found::Clock;
-use super::rules::{Case, Keys};
+use super::rules::{AtDoor, Case, Keys};
 use super::trace::Silent;
 use super::{Matched, Notes, Policy, QuietSite};
 use crate::ids::{DoorId, KeyId, ScheduleId, UserId};
@@ -32,6 +32,10 @@ pub fn keys_that_open<V: AccessView>(
     policy: Policy,
     mut visit: impl FnMut(OpenKey),
 ) -> Result<(), Unreadable> {
+    let Some((at, _)) = view.door(door)? else {
+        return Ok(());
+    };
+    let door = AtDoor { id: door, name: at };
     let Some(name) = view.find_user(user)? else {
         return Ok(());
     };
@@ -52,12 +56,15 @@ pub fn keys_that_open<V: AccessView>(
     let mut unreadable = None;
     view.grants(name, |key, intervals| {
         if let (Some(_), Ok(())) = case.key_opens(key, intervals, door, Keys::All) {
-            let granted = intervals.iter().filter(|each| each.contains(now.wall));
+            let granted = intervals
+                .as_ref()
+                .iter()
+                .filter(|each| each.contains(now.wall));
             // Of several intervals, the one that ends last; one without an end never does.
             let granted = granted
                 .map(|each| each.until.unwrap_or(Wall(i64::MAX)))
                 .max();
-            match open_key(view, key, door, now, granted) {
+            match open_key(view, key, now, granted) {
                 Ok(open) => open.into_iter().for_each(&mut visit),
                 Err(error) => unreadable = Some(error),
             }
@@ -70,11 +77,10 @@ pub fn keys_that_open<V: AccessView>(
 fn open_key<V: AccessView>(
     view: &V,
     key: V::Key,
-    door: DoorId,
     now: Now,
     granted: Option<Wall>,
 ) -> Result<Option<OpenKey>, Unreadable> {
-    let Some(facts) = view.key(key, door)? else {
+    let Some(facts) = view.key(key)? else {
         return Ok(None);
     };
     let schedule = match facts.schedule {

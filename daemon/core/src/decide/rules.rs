@@ -2,7 +2,7 @@ use core::fmt;
 use core::ops::ControlFlow;
 
 use super::authentication::{self, Asked, Asking, PinShown};
-use super::found::{Clock, Found, Reading};
+use super::found::{Clock, Found, Reading, Search};
 use super::trace::{Rule, Silent, Trace};
 use super::{
     Decision, Matched, Notes, Outcome, Policy, QuietSite, Relay, Request, Rex, Shown, SiteState,
@@ -174,6 +174,13 @@ struct Holder<U> {
     facts: UserFacts,
 }
 
+/// A door, and how the view names it.
+#[derive(Clone, Copy)]
+pub(super) struct AtDoor<D> {
+    pub(super) id: DoorId,
+    pub(super) name: D,
+}
+
 impl<V: AccessView, S: SiteState, T: Trace> Case<'_, V, S, T> {
     fn judge(&mut self, request: &Request<'_>) -> Result<UnlockTime, Denial> {
         let door = self.door_known(request.door)?;
@@ -187,7 +194,7 @@ impl<V: AccessView, S: SiteState, T: Trace> Case<'_, V, S, T> {
         let user = self.user_active(met.user)?;
         let keys = self.door_mode(door.1, request)?;
         self.some_key_opens(user.name, door.0, keys)?;
-        self.authenticated(door.0, request.direction, met.shown, met.pin)?;
+        self.authenticated(door.0.name, request.direction, met.shown, met.pin)?;
         self.area_rules(door.0, request.direction, user.facts.id)?;
         self.relay_ready(request.relay)?;
         Ok(match user.facts.extended_unlock {
@@ -196,18 +203,18 @@ impl<V: AccessView, S: SiteState, T: Trace> Case<'_, V, S, T> {
         })
     }
 
-    fn door_known(&mut self, door: Option<DoorId>) -> Result<(DoorId, DoorFacts), Denial> {
+    fn door_known(&mut self, door: Option<DoorId>) -> Result<(AtDoor<V::Door>, DoorFacts), Denial> {
         let rule = Rule::DoorKnown;
-        let Some(door) = door else {
+        let Some(id) = door else {
             let facts = format_args!("the reader belongs to no door");
             return Err(self.failed(rule, Reason::DoorUnknown, facts));
         };
-        let Some(facts) = self.view.door(door)? else {
-            let facts = format_args!("door {door} is not in the table");
+        let Some((name, facts)) = self.view.door(id)? else {
+            let facts = format_args!("door {id} is not in the table");
             return Err(self.failed(rule, Reason::DoorUnknown, facts));
         };
-        self.met(rule, format_args!("door {door} is in the table"));
-        Ok((door, facts))
+        self.met(rule, format_args!("door {id} is in the table"));
+        Ok((AtDoor { id, name }, facts))
     }
 
     fn door_mode(&mut self, door: DoorFacts, request: &Request<'_>) -> Result<Keys, Denial> {
@@ -303,7 +310,12 @@ impl<V: AccessView, S: SiteState, T: Trace> Case<'_, V, S, T> {
         Ok(user)
     }
 
-    fn some_key_opens(&mut self, user: V::User, door: DoorId, keys: Keys) -> Result<(), Denial> {
+    fn some_key_opens(
+        &mut self,
+        user: V::User,
+        door: AtDoor<V::Door>,
+        keys: Keys,
+    ) -> Result<(), Denial> {
         let view = self.view;
         let mut furthest: Option<(Denial, Option<KeyId>)> = None;
         let mut opened = None;
@@ -341,31 +353,45 @@ impl<V: AccessView, S: SiteState, T: Trace> Case<'_, V, S, T> {
     pub(super) fn key_opens(
         &mut self,
         key: V::Key,
-        intervals: &[Interval],
-        door: DoorId,
+        intervals: &V::Granted,
+        door: AtDoor<V::Door>,
         keys: Keys,
     ) -> (Option<KeyId>, Result<(), Denial>) {
-        let key = match self.view.key(key, door) {
+        let rule = Rule::KeyOpensDoor;
+        let opens = match self.view.opens(key, door.name) {
+            Ok(opens) => opens,
+            Err(unreadable) => return (None, Err(unreadable.into())),
+        };
+        // Most keys of most users do not open the door, and nobody listens: no need to look closer.
+        if !opens && !T::LISTENS {
+            let reason = Reason::NoGrant;
+            return (None, Err(Denial { rule, reason }));
+        }
+        let key = match self.view.key(key) {
             Ok(Some(key)) => key,
             Ok(None) => {
                 let facts = format_args!("a key that the user holds is not in the table");
-                let denial = self.failed(Rule::KeyOpensDoor, Reason::NoGrant, facts);
-                return (None, Err(denial));
+                return (None, Err(self.failed(rule, Reason::NoGrant, facts)));
             }
             Err(unreadable) => return (None, Err(unreadable.into())),
         };
         let result = self
-            .key_has_door(&key, door)
+            .key_has_door(&key, opens, door.id)
             .and_then(|()| self.key_exempt(&key, keys))
-            .and_then(|()| self.grant_valid(&key, intervals))
+            .and_then(|()| self.grant_valid(&key, intervals.as_ref()))
             .and_then(|()| self.key_not_blocked(&key))
             .and_then(|()| self.key_in_window(&key))
             .and_then(|()| self.key_in_schedule(&key));
         (Some(key.id), result)
     }
 
-    fn key_has_door(&mut self, key: &KeyFacts<V::Schedule>, door: DoorId) -> Result<(), Denial> {
-        let (denied, verb) = match key.opens_door {
+    fn key_has_door(
+        &mut self,
+        key: &KeyFacts<V::Schedule>,
+        opens: bool,
+        door: DoorId,
+    ) -> Result<(), Denial> {
+        let (denied, verb) = match opens {
             true => (None, "opens"),
             false => (Some(Reason::NoGrant), "does not open"),
         };
@@ -467,7 +493,7 @@ impl<V: AccessView, S: SiteState, T: Trace> Case<'_, V, S, T> {
 
     fn authenticated(
         &mut self,
-        door: DoorId,
+        door: V::Door,
         direction: Direction,
         shown: authentication::Shown,
         pin: PinShown,
@@ -517,7 +543,9 @@ impl<V: AccessView, S: SiteState, T: Trace> Case<'_, V, S, T> {
                 (Some(found), holder(found))
             }
             Shown::Pin(print) => {
-                let found = self.find([CardIdentity::Pin(print)])?;
+                let mut search = Search::default();
+                search.add(self.view, &CardIdentity::Pin(print))?;
+                let found = search.found();
                 (Some(found), holder(found))
             }
             Shown::Credential(id) => {
@@ -562,30 +590,12 @@ impl<V: AccessView, S: SiteState, T: Trace> Case<'_, V, S, T> {
     }
 
     fn find_card(&self, read: &CardRead) -> Result<Found<CredentialFacts<V::User>>, Unreadable> {
-        let numbers = read.readings().copied().map(CardIdentity::Number);
-        self.find([CardIdentity::Bits(read.bits)].into_iter().chain(numbers))
-    }
-
-    /// The credential that is known by any of these. Removed ones count only without others.
-    #[inline]
-    fn find(
-        &self,
-        identities: impl IntoIterator<Item = CardIdentity>,
-    ) -> Result<Found<CredentialFacts<V::User>>, Unreadable> {
-        let mut live = Found::None;
-        let mut removed = Found::None;
-        let mut add = |credential: CredentialFacts<V::User>| match credential.state {
-            CredentialState::Removed => removed.add(credential),
-            _ => live.add(credential),
-        };
-        for identity in identities {
-            self.view.credentials(&identity, &mut add)?;
+        let mut search = Search::default();
+        search.add(self.view, &CardIdentity::Bits(read.bits))?;
+        for number in read.readings() {
+            search.add(self.view, &CardIdentity::Number(*number))?;
         }
-        Ok(match (live, removed) {
-            (Found::None, Found::Several) => Found::SeveralRemoved,
-            (Found::None, removed) => removed,
-            (live, _) => live,
-        })
+        Ok(search.found())
     }
 
     fn met(&mut self, rule: Rule, facts: fmt::Arguments<'_>) {

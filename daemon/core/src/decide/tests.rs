@@ -455,6 +455,7 @@ enum Question {
     Credentials,
     User,
     Grants,
+    Opens,
     Key,
     Schedule,
     Authentication,
@@ -474,8 +475,10 @@ impl AccessView for Failing {
     type User = UserId;
     type Key = KeyId;
     type Schedule = ScheduleId;
+    type Door = DoorId;
+    type Granted = [Interval];
 
-    fn door(&self, door: DoorId) -> Result<Option<DoorFacts>, Unreadable> {
+    fn door(&self, door: DoorId) -> Result<Option<(DoorId, DoorFacts)>, Unreadable> {
         self.asked(Question::Door)?;
         self.table.door(door)
     }
@@ -514,9 +517,14 @@ impl AccessView for Failing {
         self.table.grants(user, visit)
     }
 
-    fn key(&self, key: KeyId, door: DoorId) -> Result<Option<KeyFacts<ScheduleId>>, Unreadable> {
+    fn opens(&self, key: KeyId, door: DoorId) -> Result<bool, Unreadable> {
+        self.asked(Question::Opens)?;
+        self.table.opens(key, door)
+    }
+
+    fn key(&self, key: KeyId) -> Result<Option<KeyFacts<ScheduleId>>, Unreadable> {
         self.asked(Question::Key)?;
-        self.table.key(key, door)
+        self.table.key(key)
     }
 
     fn schedule(
@@ -550,6 +558,7 @@ fn a_table_that_cannot_be_read_denies() {
         Question::Credentials,
         Question::User,
         Question::Grants,
+        Question::Opens,
         Question::Key,
         Question::Schedule,
         Question::Authentication,

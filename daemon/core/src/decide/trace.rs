@@ -59,6 +59,9 @@ impl Rule {
 
 /// Where the rules tell what they found.
 pub(super) trait Trace {
+    /// Whether anything becomes of what is told.
+    const LISTENS: bool = true;
+
     /// A rule was met, or failed for a reason. `key` says for which key, where rules are asked of
     /// each key.
     fn step(
@@ -74,6 +77,8 @@ pub(super) trait Trace {
 pub(super) struct Silent;
 
 impl Trace for Silent {
+    const LISTENS: bool = false;
+
     #[inline(always)]
     fn step(&mut self, _: Rule, _: Option<KeyId>, _: Result<(), Reason>, _: fmt::Arguments<'_>) {}
 }

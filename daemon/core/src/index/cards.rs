@@ -5,6 +5,7 @@
 //! costs more than one segment; a removal shifts back what was pushed aside, so that nothing is
 //! left behind to slow later searches down.
 
+use core::hint::select_unpredictable;
 use std::collections::BTreeMap;
 
 use super::ids::{IdMap, mix};
@@ -32,6 +33,13 @@ struct Identity(u128);
 
 /// 32 bits of hash: the upper ones find the segment, the lower ones the bucket.
 type Hash = u32;
+
+/// An identity with its hash.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sought {
+    identity: Identity,
+    pub(super) hash: Hash,
+}
 
 impl Identity {
     const EMPTY: Self = Self(0);
@@ -162,13 +170,18 @@ impl Default for Cards {
 }
 
 impl Cards {
+    /// What to search for; `None` if it cannot be there.
+    #[inline]
+    pub(super) fn sought(&self, identity: &CardIdentity) -> Option<Sought> {
+        let identity = self.identities.find(identity)?;
+        let hash = identity.hash();
+        Some(Sought { identity, hash })
+    }
+
     /// Visits each credential of this identity.
     #[inline]
-    pub(super) fn visit(&self, identity: &CardIdentity, mut visit: impl FnMut(&Entry)) {
-        let Some(identity) = self.identities.find(identity) else {
-            return;
-        };
-        let hash = identity.hash();
+    pub(super) fn visit(&self, sought: Sought, mut visit: impl FnMut(&Entry)) {
+        let Sought { identity, hash } = sought;
         self.segment(hash).visit(hash, identity, &mut visit);
         if !self.aside.is_empty() {
             self.aside
@@ -186,10 +199,16 @@ impl Cards {
             .or_else(|| self.aside.values().flatten().find(|entry| entry.id == id.0))
     }
 
-    /// Adds a credential whose number is not in it.
-    pub(super) fn insert(&mut self, identity: &CardIdentity, entry: Entry) {
+    /// Makes room for an identity, to be given to [`insert`](Self::insert) or nobody.
+    pub(super) fn intern(&mut self, identity: &CardIdentity) -> Sought {
         let identity = self.identities.intern(identity);
         let hash = identity.hash();
+        Sought { identity, hash }
+    }
+
+    /// Adds a credential whose number is not in it.
+    pub(super) fn insert(&mut self, sought: Sought, entry: Entry) {
+        let Sought { identity, hash } = sought;
         self.hashes.set(entry.id, hash);
         let entry = Entry { identity, ..entry };
         loop {
@@ -285,8 +304,8 @@ const fn upper_bits(hash: Hash, bits: u32) -> usize {
 struct Segment {
     /// How many upper bits all its hashes have in common.
     depth: u32,
-    len: usize,
-    buckets: Box<[Bucket]>,
+    len: u32,
+    buckets: Box<[Bucket; BUCKETS]>,
 }
 
 enum Insertion {
@@ -300,7 +319,7 @@ impl Segment {
         Self {
             depth,
             len: 0,
-            buckets: vec![Bucket::default(); BUCKETS].into_boxed_slice(),
+            buckets: Box::new([Bucket::default(); BUCKETS]),
         }
     }
 
@@ -333,6 +352,18 @@ impl Segment {
 
     #[inline]
     fn visit(&self, hash: Hash, identity: Identity, visit: &mut impl FnMut(&Entry)) {
+        // Nearly always it is one of the two in its own bucket, and nobody can foresee which.
+        let [first, second] = &self.buckets[hash as usize % BUCKETS].0;
+        let entry = select_unpredictable(second.identity == identity, second, first);
+        if entry.identity == identity && !entry.shared {
+            visit(entry);
+        } else if !first.is_empty() {
+            self.visit_run(hash, identity, visit);
+        }
+    }
+
+    #[cold]
+    fn visit_run(&self, hash: Hash, identity: Identity, visit: &mut dyn FnMut(&Entry)) {
         for (_, entry) in self.run(hash) {
             if entry.identity == identity {
                 visit(entry);
@@ -366,7 +397,7 @@ impl Segment {
         if count == SAME_MAX {
             return Insertion::TooManyAlike;
         }
-        if self.len >= SLOTS_MAX {
+        if self.len as usize >= SLOTS_MAX {
             return Insertion::Full;
         }
         for &at in &alike[..count] {
@@ -552,9 +583,11 @@ mod tests {
 
     fn ids_of(cards: &Cards, identity: &CardIdentity) -> BTreeSet<u32> {
         let mut ids = BTreeSet::new();
-        cards.visit(identity, |entry| {
-            assert!(ids.insert(entry.id), "visited twice");
-        });
+        if let Some(sought) = cards.sought(identity) {
+            cards.visit(sought, |entry| {
+                assert!(ids.insert(entry.id), "visited twice");
+            });
+        }
         ids
     }
 
@@ -586,7 +619,8 @@ mod tests {
                 assert_eq!(cards.remove(CredentialId(id)).unwrap().id, id);
             } else if grow {
                 let identity = identity(random.below(15_000));
-                cards.insert(&identity, entry(id));
+                let sought = cards.intern(&identity);
+                cards.insert(sought, entry(id));
                 model.insert(id, identity);
             }
             assert_eq!(
@@ -608,7 +642,10 @@ mod tests {
             cards.remove(CredentialId(id)).unwrap();
         }
         assert!(cards.segments.iter().all(|segment| segment.len == 0));
-        let mut left = cards.segments.iter().flat_map(|segment| &segment.buckets);
+        let mut left = cards
+            .segments
+            .iter()
+            .flat_map(|segment| segment.buckets.iter());
         assert!(left.all(|bucket| bucket.0.iter().all(Entry::is_empty)));
         assert!(cards.identities.long.is_empty() && cards.identities.long_bits.is_empty());
         assert!(cards.identities.of_length.iter().all(|&count| count == 0));
@@ -619,7 +656,8 @@ mod tests {
         let mut cards = Cards::default();
         let same = identity(3);
         for id in 0..5_000 {
-            cards.insert(&same, entry(id));
+            let sought = cards.intern(&same);
+            cards.insert(sought, entry(id));
         }
         assert_eq!(cards.segments.len(), 1);
         assert_eq!(ids_of(&cards, &same).len(), 5_000);

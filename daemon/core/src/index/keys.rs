@@ -2,14 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use super::doors::Doors;
 use super::ids::{IdMap, Slab};
 use crate::ids::{DoorId, HolidaySetId, KeyId, ScheduleId};
 use crate::model::{HolidaySet, Interval, Key, Schedule};
 use crate::schedule::{Calendars, CompiledSchedule};
 use crate::view::{BlockFacts, KeyFacts, KeyPowers};
-
-/// Doors with a number below this are bits; the others are listed.
-const BITS: u32 = 192;
 
 #[derive(Debug, Default)]
 #[repr(align(64))]
@@ -22,9 +20,8 @@ struct KeySlot {
     schedule: u32,
     /// Grants that refer to the slot; it stays until there are none.
     grants: u32,
-    low_doors: [u64; (BITS / 64) as usize],
-    /// Sorted.
-    high_doors: Box<[u32]>,
+    /// The doors where it is among those that open. Cold: [`Doors`] has it the other way round.
+    doors: Box<[DoorId]>,
     /// For the few keys that are limited otherwise than by a schedule.
     limits: Option<Box<Limits>>,
 }
@@ -46,28 +43,6 @@ struct Limits {
 
 impl KeySlot {
     const ALWAYS: u32 = u32::MAX;
-
-    #[inline]
-    fn opens(&self, door: DoorId) -> bool {
-        if door.0 < BITS {
-            self.low_doors[door.0 as usize / 64] >> (door.0 % 64) & 1 == 1
-        } else {
-            self.high_doors.binary_search(&door.0).is_ok()
-        }
-    }
-
-    fn set_doors(&mut self, doors: BTreeSet<DoorId>) {
-        self.low_doors = [0; (BITS / 64) as usize];
-        let mut high = Vec::new();
-        for DoorId(door) in doors {
-            if door < BITS {
-                self.low_doors[door as usize / 64] |= 1 << (door % 64);
-            } else {
-                high.push(door);
-            }
-        }
-        self.high_doors = high.into_boxed_slice();
-    }
 }
 
 /// A key's powers in one byte.
@@ -111,7 +86,7 @@ impl Keys {
     }
 
     #[inline]
-    pub(super) fn facts(&self, slot: u32, door: DoorId) -> Option<KeyFacts<u32>> {
+    pub(super) fn facts(&self, slot: u32) -> Option<KeyFacts<u32>> {
         let key = self.keys.at(slot);
         if key.status == Status::Missing {
             return None;
@@ -122,7 +97,6 @@ impl Keys {
         };
         Some(KeyFacts {
             id: KeyId(key.id),
-            opens_door: key.opens(door),
             block,
             window,
             schedule: (key.schedule != KeySlot::ALWAYS).then_some(key.schedule),
@@ -137,8 +111,8 @@ impl Keys {
         Some((ScheduleId(schedule.id), compiled))
     }
 
-    /// Takes in a key, and the doors that it opens.
-    pub(super) fn put(&mut self, key: &Key, doors: BTreeSet<DoorId>) {
+    /// Takes in a key, but for the doors that it opens.
+    pub(super) fn put(&mut self, key: &Key) {
         let slot = self.slot_of(key.id.0);
         let schedule = match key.schedule {
             None => KeySlot::ALWAYS,
@@ -157,20 +131,27 @@ impl Keys {
         let was_known = core::mem::replace(&mut old.status, Status::Known) == Status::Known;
         old.powers = powers_number(key.flags.into());
         old.limits = limited.then(|| Box::new(Limits { block, window }));
-        old.set_doors(doors);
         if was_known {
             self.unrefer_schedule(old_schedule);
         }
     }
 
-    /// Gives a key other doors.
-    pub(super) fn set_doors(&mut self, id: KeyId, doors: BTreeSet<DoorId>) {
+    /// Says which doors a key opens.
+    pub(super) fn set_doors(&mut self, id: KeyId, opened: BTreeSet<DoorId>, doors: &mut Doors) {
         if let Some(slot) = self.key_slots.find(id.0) {
-            self.keys.at_mut(slot).set_doors(doors);
+            let new = opened.into_iter().collect();
+            let old = core::mem::replace(&mut self.keys.at_mut(slot).doors, new);
+            for &door in &old {
+                doors.set_opens(slot, door, false);
+            }
+            for &door in &self.keys.at(slot).doors {
+                doors.set_opens(slot, door, true);
+            }
         }
     }
 
-    pub(super) fn remove(&mut self, id: KeyId) {
+    pub(super) fn remove(&mut self, id: KeyId, doors: &mut Doors) {
+        self.set_doors(id, BTreeSet::new(), doors);
         let Some(slot) = self.key_slots.find(id.0) else {
             return;
         };

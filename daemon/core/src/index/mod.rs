@@ -1,14 +1,15 @@
 //! The access index: the whole access table in memory, compact, for decisions in two cache misses.
 //!
 //! A card's number or bits become one exact 128-bit identity; one probe of a hash table finds its
-//! credential, which names its user's cache line, which holds the user's keys. Keys, doors and
-//! schedules are few and stay in the cache. Nothing here allocates on the decision path, and no
-//! change costs more than itself.
+//! credential, which names its user's cache line, which holds the user's keys. Most users are kept
+//! where the card's hash says, so that both are fetched at once. A door knows the keys that open
+//! it, as bits; keys, doors and schedules are few and stay in the cache. Nothing here allocates on
+//! the decision path, and no change costs more than itself.
 
 mod cards;
+mod doors;
 mod ids;
 mod keys;
-mod rules;
 mod structure;
 #[cfg(test)]
 mod tests;
@@ -18,8 +19,7 @@ use core::ops::ControlFlow;
 
 use crate::ids::{CredentialId, DoorId, UserId};
 use crate::model::{
-    AuthMethod, Change, Credential, DoorMode, Grant, Interval, LockdownExit, Record, RecordRef,
-    TableDelta,
+    AuthMethod, Change, Credential, Grant, Interval, Record, RecordRef, TableDelta,
 };
 use crate::modes::Modes;
 use crate::time::Wall;
@@ -28,10 +28,11 @@ use crate::view::{
     Unreadable, UserFacts,
 };
 use cards::{Cards, Entry, EntryState};
-use ids::{IdMap, Slab};
+use doors::Doors;
+use ids::Slab;
 use keys::Keys;
-use rules::DoorRules;
 use structure::{Affected, Structure};
+pub use users::Booked;
 use users::{GrantRef, Users};
 
 /// The access table in memory, built from its records and kept by its deltas.
@@ -45,10 +46,8 @@ pub struct AccessIndex {
     users: Users,
     keys: Keys,
     modes: Modes,
-    /// What the rules ask of a door, as [`door_number`] says.
-    doors: IdMap,
+    doors: Doors,
     structure: Structure,
-    rules: DoorRules,
 }
 
 /// An [`Interval`] in 16 bytes.
@@ -124,13 +123,14 @@ impl AccessIndex {
                 self.put_modes(record);
                 let affected = self.structure.put_door(door.id, door.place);
                 self.set_doors_of(&affected);
-                self.rules.put(door, &mut self.keys);
+                self.doors.set_rules(door, &mut self.keys);
             }
             Record::User(user) => self.users.put(user),
             Record::Credential(credential) => self.put_credential(credential),
             Record::Key(key) => {
                 self.structure.put_key(key);
-                self.keys.put(key, self.structure.opened_by(key.id));
+                self.keys.put(key);
+                self.set_doors_of(&Affected::from([key.id]));
             }
             Record::Grant(grant) => self.put_grant(grant),
             Record::Schedule(schedule) => self.keys.put_schedule(schedule),
@@ -143,7 +143,7 @@ impl AccessIndex {
                 let affected = self.structure.put_share(*share);
                 self.set_doors_of(&affected);
             }
-            Record::Area(area) => self.rules.put_area(area),
+            Record::Area(area) => self.doors.put_area(area),
             Record::HolidaySet(set) => self.keys.put_holidays(set),
         }
     }
@@ -154,16 +154,15 @@ impl AccessIndex {
         match reference {
             RecordRef::Place(_) | RecordRef::Company(_) => {}
             RecordRef::Door(door) => {
-                self.doors.clear(door.0);
                 let affected = self.structure.remove_door(door);
                 self.set_doors_of(&affected);
-                self.rules.remove(door, &mut self.keys);
+                self.doors.remove(door, &mut self.keys);
             }
             RecordRef::User(user) => self.users.remove(user),
             RecordRef::Credential(credential) => self.remove_credential(credential),
             RecordRef::Key(key) => {
                 self.structure.remove_key(key);
-                self.keys.remove(key);
+                self.keys.remove(key, &mut self.doors);
             }
             RecordRef::Grant { user, key } => {
                 if let Some(slot) = self.keys.find(key)
@@ -173,7 +172,7 @@ impl AccessIndex {
                 }
             }
             RecordRef::Schedule(schedule) => self.keys.remove_schedule(schedule),
-            RecordRef::Area(area) => self.rules.remove_area(area),
+            RecordRef::Area(area) => self.doors.remove_area(area),
             RecordRef::HolidaySet(set) => self.keys.remove_holidays(set),
             RecordRef::DoorGroup(group) => {
                 let affected = self.structure.remove_group(group);
@@ -188,7 +187,8 @@ impl AccessIndex {
 
     fn set_doors_of(&mut self, keys: &Affected) {
         for &key in keys {
-            self.keys.set_doors(key, self.structure.opened_by(key));
+            let opened = self.structure.opened_by(key);
+            self.keys.set_doors(key, opened, &mut self.doors);
         }
     }
 
@@ -200,16 +200,16 @@ impl AccessIndex {
     fn set_modes(&mut self, doors: &[DoorId]) {
         for &door in doors {
             if let Some(facts) = self.modes.facts(door) {
-                self.doors.set(door.0, door_number(facts));
+                self.doors.set_facts(door, facts);
             }
         }
     }
 
     fn put_credential(&mut self, credential: &Credential) {
-        // The new user is referred to before the old one is let go: they may be the same.
-        let user = credential
-            .user
-            .map_or(Entry::NOBODY, |user| self.users.refer(user));
+        // What is new is referred to before what is old is let go: they may be the same.
+        let sought = self.cards.intern(&credential.data.identity());
+        let user = credential.user;
+        let user = user.map_or(Entry::NOBODY, |user| self.users.refer(user, sought.hash));
         self.remove_credential(credential.id);
         let validity = Interval {
             from: credential.valid_from,
@@ -222,7 +222,7 @@ impl AccessIndex {
         };
         let state = EntryState::new(credential.state, credential.data.factor());
         let entry = Entry::new(credential.id, user, validity, state);
-        self.cards.insert(&credential.data.identity(), entry);
+        self.cards.insert(sought, entry);
     }
 
     fn remove_credential(&mut self, id: CredentialId) {
@@ -266,10 +266,12 @@ impl AccessView for AccessIndex {
     type User = u32;
     type Key = u32;
     type Schedule = u32;
+    type Door = u32;
+    type Granted = Booked;
 
     #[inline]
-    fn door(&self, door: DoorId) -> Result<Option<DoorFacts>, Unreadable> {
-        Ok(self.doors.find(door.0).map(door_of_number))
+    fn door(&self, door: DoorId) -> Result<Option<(u32, DoorFacts)>, Unreadable> {
+        Ok(self.doors.find(door))
     }
 
     #[inline]
@@ -278,8 +280,11 @@ impl AccessView for AccessIndex {
         identity: &CardIdentity,
         mut visit: impl FnMut(CredentialFacts<u32>),
     ) -> Result<(), Unreadable> {
-        self.cards
-            .visit(identity, |entry| visit(self.facts_of(entry)));
+        if let Some(sought) = self.cards.sought(identity) {
+            self.users.foresee(sought.hash);
+            self.cards
+                .visit(sought, |entry| visit(self.facts_of(entry)));
+        }
         Ok(())
     }
 
@@ -309,11 +314,11 @@ impl AccessView for AccessIndex {
     fn grants(
         &self,
         user: u32,
-        mut visit: impl FnMut(u32, &[Interval]) -> ControlFlow<()>,
+        mut visit: impl FnMut(u32, &Booked) -> ControlFlow<()>,
     ) -> Result<(), Unreadable> {
         for grant in self.users.grants(user) {
-            let intervals: &[Interval] = match grant.intervals {
-                GrantRef::ALWAYS => &[],
+            let intervals = match grant.intervals {
+                GrantRef::ALWAYS => Booked::ALWAYS,
                 at => self.users.intervals.at(at),
             };
             if visit(grant.key, intervals).is_break() {
@@ -324,8 +329,13 @@ impl AccessView for AccessIndex {
     }
 
     #[inline]
-    fn key(&self, key: u32, door: DoorId) -> Result<Option<KeyFacts<u32>>, Unreadable> {
-        Ok(self.keys.facts(key, door))
+    fn opens(&self, key: u32, door: u32) -> Result<bool, Unreadable> {
+        Ok(self.doors.opens(key, door))
+    }
+
+    #[inline]
+    fn key(&self, key: u32) -> Result<Option<KeyFacts<u32>>, Unreadable> {
+        Ok(self.keys.facts(key))
     }
 
     #[inline]
@@ -340,49 +350,15 @@ impl AccessView for AccessIndex {
     #[inline]
     fn authentication(
         &self,
-        door: DoorId,
+        door: u32,
         visit: impl FnMut(Option<u32>, AuthMethod) -> ControlFlow<()>,
     ) -> Result<(), Unreadable> {
-        self.rules.authentication(door, visit);
+        self.doors.authentication(door, visit);
         Ok(())
     }
 
     #[inline]
-    fn areas(&self, door: DoorId) -> Result<DoorAreas, Unreadable> {
-        Ok(self.rules.areas(door))
-    }
-}
-
-/// What the rules ask of a door, in one number.
-const fn door_number(door: DoorFacts) -> u32 {
-    let mode = match door.mode {
-        DoorMode::Normal => 0,
-        DoorMode::Unlocked => 1,
-        DoorMode::Locked => 2,
-        DoorMode::Lockdown => 3,
-        DoorMode::EmergencyOpen => 4,
-    };
-    match door.lockdown_exit {
-        LockdownExit::AsUsual => mode,
-        LockdownExit::ExemptOnly => mode | EXEMPT_ONLY,
-    }
-}
-
-const EXEMPT_ONLY: u32 = 8;
-
-const fn door_of_number(number: u32) -> DoorFacts {
-    DoorFacts {
-        mode: match number & !EXEMPT_ONLY {
-            0 => DoorMode::Normal,
-            1 => DoorMode::Unlocked,
-            2 => DoorMode::Locked,
-            4 => DoorMode::EmergencyOpen,
-            _ => DoorMode::Lockdown,
-        },
-        lockdown_exit: if number & EXEMPT_ONLY == 0 {
-            LockdownExit::AsUsual
-        } else {
-            LockdownExit::ExemptOnly
-        },
+    fn areas(&self, door: u32) -> Result<DoorAreas, Unreadable> {
+        Ok(self.doors.areas(door))
     }
 }

@@ -177,8 +177,10 @@ impl AccessView for MapView {
     type User = UserId;
     type Key = KeyId;
     type Schedule = ScheduleId;
+    type Door = DoorId;
+    type Granted = [Interval];
 
-    fn door(&self, door: DoorId) -> Result<Option<DoorFacts>, Unreadable> {
+    fn door(&self, door: DoorId) -> Result<Option<(DoorId, DoorFacts)>, Unreadable> {
         let Some(record) = self.door_record(door) else {
             return Ok(None);
         };
@@ -196,7 +198,7 @@ impl AccessView for MapView {
             facts.mode = facts.mode.max(place.mode);
             above = place.parent.and_then(|parent| self.place_record(parent));
         }
-        Ok(Some(facts))
+        Ok(Some((door, facts)))
     }
 
     fn credentials(
@@ -243,10 +245,14 @@ impl AccessView for MapView {
         Ok(())
     }
 
-    fn key(&self, key: KeyId, door: DoorId) -> Result<Option<KeyFacts<ScheduleId>>, Unreadable> {
+    fn opens(&self, key: KeyId, door: DoorId) -> Result<bool, Unreadable> {
+        let key = self.key_record(key);
+        Ok(key.is_some_and(|key| self.key_opens(key, door)))
+    }
+
+    fn key(&self, key: KeyId) -> Result<Option<KeyFacts<ScheduleId>>, Unreadable> {
         Ok(self.key_record(key).map(|key| KeyFacts {
             id: key.id,
-            opens_door: self.key_opens(key, door),
             block: match &key.blocked {
                 None => BlockFacts::None,
                 Some(block) => block

@@ -32,9 +32,13 @@ pub trait AccessView {
     type Key: Copy;
     /// How it names a schedule.
     type Schedule: Copy;
+    /// How it names a door.
+    type Door: Copy;
+    /// The intervals of a grant, not looked at before they are asked for.
+    type Granted: AsRef<[Interval]> + ?Sized;
 
-    /// A door.
-    fn door(&self, door: DoorId) -> Result<Option<DoorFacts>, Unreadable>;
+    /// A door: its name here, and what the rules ask of it.
+    fn door(&self, door: DoorId) -> Result<Option<(Self::Door, DoorFacts)>, Unreadable>;
 
     /// Every credential known by this identity, in any order, removed ones included.
     fn credentials(
@@ -60,15 +64,14 @@ pub trait AccessView {
     fn grants(
         &self,
         user: Self::User,
-        visit: impl FnMut(Self::Key, &[Interval]) -> ControlFlow<()>,
+        visit: impl FnMut(Self::Key, &Self::Granted) -> ControlFlow<()>,
     ) -> Result<(), Unreadable>;
 
-    /// What there is to know of a key, with a view to one door; `None` if the name leads nowhere.
-    fn key(
-        &self,
-        key: Self::Key,
-        door: DoorId,
-    ) -> Result<Option<KeyFacts<Self::Schedule>>, Unreadable>;
+    /// Whether a door is among a key's doors. A name that leads nowhere opens nothing.
+    fn opens(&self, key: Self::Key, door: Self::Door) -> Result<bool, Unreadable>;
+
+    /// What there is to know of a key; `None` if the name leads nowhere.
+    fn key(&self, key: Self::Key) -> Result<Option<KeyFacts<Self::Schedule>>, Unreadable>;
 
     /// A schedule's reading of a time; `None` if the name leads nowhere, its zone is unknown, or a
     /// holiday set of its is missing.
@@ -82,12 +85,12 @@ pub trait AccessView {
     /// visitor breaks; then the method for all other times.
     fn authentication(
         &self,
-        door: DoorId,
+        door: Self::Door,
         visit: impl FnMut(Option<Self::Schedule>, AuthMethod) -> ControlFlow<()>,
     ) -> Result<(), Unreadable>;
 
     /// The areas that a door lies between.
-    fn areas(&self, door: DoorId) -> Result<DoorAreas, Unreadable>;
+    fn areas(&self, door: Self::Door) -> Result<DoorAreas, Unreadable>;
 }
 
 /// The table could not be read: a decision that needed it denies.
@@ -206,13 +209,11 @@ pub struct UserFacts {
     pub extended_unlock: bool,
 }
 
-/// What the rules ask of a key, with a view to one door.
+/// What the rules ask of a key, beside which doors it opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyFacts<S> {
     /// Its number.
     pub id: KeyId,
-    /// Whether that door is among its doors.
-    pub opens_door: bool,
     /// Whether it is blocked.
     pub block: BlockFacts,
     /// The common window of all holders.

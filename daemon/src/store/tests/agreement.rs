@@ -331,16 +331,19 @@ fn answers<V: AccessView + TableLookup>(view: &V) -> Vec<String> {
         tell(format!("{known:?}"));
     }
     for id in IDS {
-        tell(format!("{:?}", view.door(DoorId(id)).unwrap()));
-        tell(format!("{:?}", view.areas(DoorId(id)).unwrap()));
-        let mut asked = Vec::new();
-        let visit = |schedule: Option<V::Schedule>, method| {
-            let reading = schedule.map(|schedule| view.schedule(schedule, Wall(45)).unwrap());
-            asked.push(format!("{reading:?} {method:?}"));
-            ControlFlow::Continue(())
-        };
-        view.authentication(DoorId(id), visit).unwrap();
-        tell(format!("{asked:?}"));
+        let door = view.door(DoorId(id)).unwrap();
+        tell(format!("{:?}", door.map(|(_, facts)| facts)));
+        if let Some((door, _)) = door {
+            tell(format!("{:?}", view.areas(door).unwrap()));
+            let mut asked = Vec::new();
+            let visit = |schedule: Option<V::Schedule>, method| {
+                let reading = schedule.map(|schedule| view.schedule(schedule, Wall(45)).unwrap());
+                asked.push(format!("{reading:?} {method:?}"));
+                ControlFlow::Continue(())
+            };
+            view.authentication(door, visit).unwrap();
+            tell(format!("{asked:?}"));
+        }
         let credential = view.credential(CredentialId(id)).unwrap();
         tell(format!(
             "{:?}",
@@ -357,14 +360,18 @@ fn answers<V: AccessView + TableLookup>(view: &V) -> Vec<String> {
             continue;
         };
         tell(format!("{:?}", view.user(user).unwrap()));
-        let visit = |key: V::Key, intervals: &[Interval]| {
-            for door in IDS {
-                let facts = view.key(key, DoorId(door)).unwrap();
-                let schedule = facts.as_ref().and_then(|facts| facts.schedule);
-                let reading = schedule.map(|schedule| view.schedule(schedule, Wall(45)).unwrap());
-                let facts = facts.map(|f| (f.id, f.opens_door, f.block, f.window));
-                tell(format!("{intervals:?} {facts:?} {reading:?}"));
-            }
+        let visit = |key: V::Key, intervals: &V::Granted| {
+            let intervals = intervals.as_ref();
+            let facts = view.key(key).unwrap();
+            let schedule = facts.as_ref().and_then(|facts| facts.schedule);
+            let reading = schedule.map(|schedule| view.schedule(schedule, Wall(45)).unwrap());
+            let facts = facts.map(|f| (f.id, f.block, f.window));
+            tell(format!("{intervals:?} {facts:?} {reading:?}"));
+            let doors = IDS.clone().filter_map(|id| view.door(DoorId(id)).unwrap());
+            let opened: Vec<_> = doors
+                .map(|(door, _)| view.opens(key, door).unwrap())
+                .collect();
+            tell(format!("{opened:?}"));
             ControlFlow::Continue(())
         };
         view.grants(user, visit).unwrap();
