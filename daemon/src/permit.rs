@@ -58,6 +58,8 @@ pub enum Action {
     StandDoors,
     /// Put pending plans of doors in force.
     ActivatePlans,
+    /// Give readers keys of their own.
+    KeyReaders,
 }
 
 impl Action {

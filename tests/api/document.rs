@@ -88,6 +88,9 @@ get    /v1/places/{id}/contents
 post   /v1/places/{id}/mode
 get    /v1/places/{id}/users
 get    /v1/presets
+delete /v1/readers/{name}/install
+post   /v1/readers/{name}/install
+post   /v1/readers/{name}/rotate-key
 get    /v1/schedules
 post   /v1/schedules
 post   /v1/schedules/preview

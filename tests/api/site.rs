@@ -70,6 +70,7 @@ impl Site {
             store: store.clone(),
             doors: doors.clone(),
             changes,
+            keys: ReaderKeys::unattended(),
             clock: Arc::clone(&clock),
             policy: Policy::default(),
             activate_plans: PlanRule::AlsoAtConsole,

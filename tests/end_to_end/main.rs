@@ -12,6 +12,7 @@ mod changes;
 mod denials;
 mod doors;
 mod house;
+mod keys;
 mod lines;
 #[path = "../uplink/mosquitto.rs"]
 #[allow(dead_code, reason = "shared with the tests of the uplink")]

@@ -37,6 +37,7 @@ async fn a_late_subscriber_finds_the_whole_state() {
             online,
             secure: online,
             identity: None,
+            key: doorward_api::ReaderKey::Set,
         }));
     }
     doors.publish(Live::Board(BoardStatus {

@@ -1,6 +1,7 @@
 //! Everything that people read, in one place: the console and the command line take their words
 //! from here, so that a translation has one file to replace.
 
+use doorward_api::ReaderKey;
 use doorward_core::alarm::{AlarmKind, AlarmSubject};
 use doorward_core::controller::{DoorStatus, LockState, PlanHours, StandsUnlocked};
 use doorward_core::decide::Rule;
@@ -168,6 +169,10 @@ pub const fn kind(kind: EventKind) -> &'static str {
         EventKind::RelockedByOperator => "relocked by an operator",
         EventKind::FireReleased => "RELEASED FOR FIRE",
         EventKind::FireEnded => "fire input at rest",
+        EventKind::InstallOpened => "install window opened",
+        EventKind::InstallClosed => "install window closed",
+        EventKind::ReaderKeyChanged => "reader has a new key",
+        EventKind::ReaderKeyKept => "reader kept its key",
     }
 }
 
@@ -189,6 +194,20 @@ pub const fn alarm(kind: AlarmKind) -> &'static str {
         AlarmKind::Duress => "DURESS: somebody is being forced",
         AlarmKind::RepeatedDenied => "denied again and again",
         AlarmKind::Fire => "FIRE: doors are released",
+    }
+}
+
+/// How a reader stands with its key.
+#[must_use]
+pub const fn reader_key(key: ReaderKey) -> &'static str {
+    match key {
+        ReaderKey::Clear => "not needed: in clear by its configuration",
+        ReaderKey::Missing => "none yet: open its install window",
+        ReaderKey::Installing => "install window open",
+        ReaderKey::Set => "its own",
+        ReaderKey::Lost => "LOST, or another reader: asks for the default key",
+        ReaderKey::Wrong => "WRONG: another reader, or changed elsewhere",
+        ReaderKey::Refused => "refuses Secure Channel or the key",
     }
 }
 

@@ -29,6 +29,7 @@ mod live;
 mod page;
 mod people;
 mod problem;
+mod reader;
 mod resource;
 mod schedule;
 mod sse;
@@ -45,10 +46,11 @@ pub use client::{
     SILENCE_MAX,
 };
 pub use event::{EventRow, EventsPage, EventsQuery};
-pub use live::{Alarm, BoardStatus, Live, LiveSnapshot, ReaderStatus};
+pub use live::{Alarm, BoardStatus, Live, LiveSnapshot, ReaderKey, ReaderStatus};
 pub use page::{ListQuery, PAGE_DEFAULT, PAGE_MAX, Page};
 pub use people::{EnrolBody, ForgiveBody, Inside, LearnBody, LearnedCard};
 pub use problem::{PROBLEM_JSON, ProblemDetails, ProblemKind};
+pub use reader::{InstallBody, InstallWindow};
 pub use resource::{DoorUser, DoorView, KeyDoor, KeyView, PlaceContents, Resource, UserDoor};
 pub use schedule::{
     DaysQuery, HolidayDay, HolidayDays, PresetHolidays, PresetHours, Presets, PreviewRequest,

@@ -17,6 +17,31 @@ pub struct ReaderStatus {
     pub secure: bool,
     /// Vendor, model and firmware as it tells them; `None` before it was first online.
     pub identity: Option<String>,
+    /// How it stands with its Secure Channel key.
+    #[serde(default)]
+    pub key: ReaderKey,
+}
+
+/// How a reader stands with its Secure Channel key (SCBK).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ReaderKey {
+    /// It has none and needs none: it is spoken to in clear.
+    Clear,
+    /// There is none yet: it waits to be given one.
+    Missing,
+    /// Its install window is open.
+    Installing,
+    /// It has one of its own.
+    #[default]
+    Set,
+    /// It asks for the default key SCBK-D: it has lost its own, or is another reader.
+    Lost,
+    /// It has another one: it is another reader, or its key was changed elsewhere.
+    Wrong,
+    /// It refuses Secure Channel, or the key it was to be given.
+    Refused,
 }
 
 /// A relay board's live state.

@@ -71,16 +71,7 @@ impl QueryText {
     pub(crate) fn add_text(&mut self, name: &str, value: Option<&str>) {
         let Some(value) = value else { return };
         self.begin(name);
-        for byte in value.bytes() {
-            match byte {
-                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                    self.0.push(char::from(byte));
-                }
-                _ => {
-                    let _ = write!(self.0, "%{byte:02X}");
-                }
-            }
-        }
+        self.0.push_str(&escaped(value));
     }
 
     fn begin(&mut self, name: &str) {
@@ -88,6 +79,22 @@ impl QueryText {
         self.0.push_str(name);
         self.0.push('=');
     }
+}
+
+/// A text as one segment of a path or one value of a query (RFC 3986, 2.3).
+pub(crate) fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                escaped.push(char::from(byte));
+            }
+            _ => {
+                let _ = write!(escaped, "%{byte:02X}");
+            }
+        }
+    }
+    escaped
 }
 
 #[cfg(test)]

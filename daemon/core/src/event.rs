@@ -181,6 +181,14 @@ pub enum EventKind {
     FireReleased,
     /// The fire input is at rest again.
     FireEnded,
+    /// An operator opened the install window of a reader.
+    InstallOpened,
+    /// The install window of a reader closed, and the reader has not shown a new key.
+    InstallClosed,
+    /// A reader has shown that it has the new key it was given.
+    ReaderKeyChanged,
+    /// A reader was to be given a new key, and has the one before.
+    ReaderKeyKept,
 }
 
 /// Why a decision came out as it did. The text codes are stable: they are written to logs, sent to

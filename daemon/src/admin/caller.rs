@@ -84,7 +84,8 @@ actions!(
     ChangeTable,
     OperateDoor,
     StandDoors,
-    ActivatePlans
+    ActivatePlans,
+    KeyReaders
 );
 
 impl<S: Sync, A: Asks> FromRequestParts<S> for May<A> {

@@ -15,6 +15,7 @@ use crate::change::{ChangeError, TableChanges};
 use crate::clock::Clock;
 use crate::config::PlanRule;
 use crate::doors::{DoorsError, DoorsHandle};
+use crate::keys::ReaderKeys;
 use crate::readers::CardReader;
 use crate::store::{Store, StoreError, TableView};
 use doorward_core::controller::CommandError;
@@ -30,6 +31,8 @@ pub struct Office {
     pub doors: DoorsHandle,
     /// Whoever changes the table.
     pub changes: TableChanges,
+    /// Whoever keeps the readers' keys.
+    pub keys: ReaderKeys,
     /// The clock.
     pub clock: Arc<Clock>,
     /// What the site has chosen where a rule leaves a choice.

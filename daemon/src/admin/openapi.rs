@@ -22,6 +22,7 @@ use super::routes;
         (name = "appliance", description = "How it is, live"),
         (name = "places", description = "The site and its sub-places"),
         (name = "doors", description = "Doors, and operating them"),
+        (name = "readers", description = "Readers and their keys"),
         (name = "users", description = "People, and what they hold"),
         (name = "credentials", description = "Cards and phones"),
         (name = "keys", description = "Bundles of doors with hours"),
@@ -117,6 +118,7 @@ fn refer_to_new_record(operation: &mut Value) {
 /// Bodies to try. The tests send each of them.
 fn example(method: &str, path: &str) -> Option<Value> {
     Some(match (method, path) {
+        ("post", "/v1/readers/{name}/install") => json!({ "minutes": 5 }),
         ("post", "/v1/places") => json!({ "name": "Head office" }),
         ("post", "/v1/schedules") => json!({
             "name": "Office hours", "time_zone": "Europe/Stockholm",

@@ -18,6 +18,12 @@ pub enum KeyFileError {
         /// Why.
         source: std::io::Error,
     },
+    /// systemd gave this service no credentials.
+    #[error("there is no credential `{name}`: systemd has given this service none")]
+    NoCredentials {
+        /// Its name.
+        name: String,
+    },
     /// Others can read it.
     #[error("the key file `{}` has mode {mode:04o} and others can read it, allowed is 0600 or 0400", path.display())]
     Open {
@@ -60,11 +66,34 @@ pub fn read_scbk(path: &Path) -> Result<Scbk, KeyFileError> {
         path: path.to_owned(),
         found,
     };
-    let key = parse(text.trim()).map_err(content)?;
+    parse_scbk(text.trim()).map_err(content)
+}
+
+/// Reads a key from a credential of systemd's (`LoadCredential=`, `LoadCredentialEncrypted=`), which
+/// systemd shows to this service only.
+pub fn read_scbk_credential(folder: Option<&Path>, name: &str) -> Result<Scbk, KeyFileError> {
+    let Some(folder) = folder else {
+        return Err(KeyFileError::NoCredentials {
+            name: name.to_owned(),
+        });
+    };
+    let path = folder.join(name);
+    let mut text = String::new();
+    std::fs::File::open(&path)
+        .and_then(|file| file.take(KEY_FILE_BYTES_MAX).read_to_string(&mut text))
+        .map_err(|source| KeyFileError::Read {
+            path: path.clone(),
+            source,
+        })?;
+    parse_scbk(text.trim()).map_err(|found| KeyFileError::Content { path, found })
+}
+
+/// Reads a key of 32 hexadecimal digits that nobody could guess. Says what is wrong without telling
+/// the key.
+pub(crate) fn parse_scbk(text: &str) -> Result<Scbk, String> {
+    let key = parse(text)?;
     if key.is_weak() {
-        return Err(content(
-            "a key that is publicly known or evenly patterned".to_owned(),
-        ));
+        return Err("a key that is publicly known or evenly patterned".to_owned());
     }
     Ok(key)
 }

@@ -16,7 +16,8 @@ pub use doorward_core::decide::UntrustedClock;
 use doorward_core::ids::DeviceName;
 use doorward_wire::document::{Problem, Problems};
 
-pub use keyfile::{KeyFileError, read_scbk};
+pub(crate) use keyfile::parse_scbk;
+pub use keyfile::{KeyFileError, read_scbk, read_scbk_credential};
 
 /// The largest configuration file read, in bytes.
 pub const CONFIG_BYTES_MAX: usize = 1 << 20;
@@ -125,13 +126,21 @@ pub struct ReaderConfig {
 /// How a reader is spoken to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReaderSecurity {
-    /// In Secure Channel only, with the key in this file.
-    Secure {
-        /// A file with the 16-byte SCBK as 32 hexadecimal digits.
-        key_file: PathBuf,
-    },
+    /// In Secure Channel only, with its own key.
+    Secure(KeySource),
     /// In clear: cards can be read off the line and forged.
     Clear,
+}
+
+/// Where a reader's first key (SCBK) comes from. The daemon may set others after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeySource {
+    /// A file with the 16 bytes as 32 hexadecimal digits.
+    File(PathBuf),
+    /// A credential of systemd's with the same content.
+    Credential(String),
+    /// Nowhere: the daemon sets it in an install window.
+    Installed,
 }
 
 /// One relay board.

@@ -7,7 +7,7 @@ use doorward_wire::document::{Fields, Findings, Located, Problems, read_document
 
 use super::{
     ApiConfig, BAUDS, BOARDS_MAX, BUSES_MAX, BoardConfig, BoardTransport, BusConfig,
-    CONFIG_BYTES_MAX, ClientCertificate, ClockRule, DoorsConfig, Parity, PlanRule,
+    CONFIG_BYTES_MAX, ClientCertificate, ClockRule, DoorsConfig, KeySource, Parity, PlanRule,
     READERS_PER_BUS_MAX, ReaderConfig, ReaderSecurity, SiteConfig, UntrustedClock, UplinkConfig,
     UplinkLogin, UplinkTls,
 };
@@ -187,25 +187,7 @@ fn reader(
         true,
         found,
     );
-    let key_file = path(&mut fields, "key_file", found);
-    let security = match (secure, key_file) {
-        (true, Some(key_file)) => Some(ReaderSecurity::Secure { key_file }),
-        (false, None) => Some(ReaderSecurity::Clear),
-        (true, None) => {
-            let message = "is missing, needed is the path of the reader's key; \
-                           to speak in clear, say `security = \"clear\"`";
-            found.add(fields.offset(), fields.key("key_file"), message);
-            None
-        }
-        (false, Some(_)) => {
-            found.add(
-                fields.offset(),
-                fields.key("key_file"),
-                "is not used with `security = \"clear\"`",
-            );
-            None
-        }
-    };
+    let security = security(&mut fields, secure, found);
     if let Some(name) = &name {
         names.reader(name, found);
         let other = address.and_then(|address| addresses.insert(address, name.value.to_owned()));
@@ -220,6 +202,36 @@ fn reader(
         address: address?,
         security: security?,
     })
+}
+
+fn security(
+    fields: &mut Fields<'_>,
+    secure: bool,
+    found: &mut Findings<'_>,
+) -> Option<ReaderSecurity> {
+    let file = path(fields, "key_file", found);
+    let credential = fields.text_if("key_credential", CREDENTIAL_RULE, is_credential, found);
+    let key = match (file, credential) {
+        (Some(_), Some(credential)) => {
+            let message = "is given beside `key_file`, allowed is one of them";
+            found.add(credential.offset, credential.key, message);
+            return None;
+        }
+        (Some(file), None) => KeySource::File(file),
+        (None, Some(credential)) => KeySource::Credential(credential.value.to_owned()),
+        (None, None) => KeySource::Installed,
+    };
+    if secure {
+        return Some(ReaderSecurity::Secure(key));
+    }
+    let unused = match key {
+        KeySource::File(_) => "key_file",
+        KeySource::Credential(_) => "key_credential",
+        KeySource::Installed => return Some(ReaderSecurity::Clear),
+    };
+    let message = "is not used with `security = \"clear\"`";
+    found.add(fields.offset(), fields.key(unused), message);
+    None
 }
 
 fn board(
@@ -439,6 +451,8 @@ const PATH_RULE: &str = "an absolute path";
 const SOCKET_RULE: &str = "an absolute path of at most 100 bytes";
 const MODE_RULE: &str = "an octal mode as text, such as \"0660\", that gives nothing to others";
 const ACCOUNT_RULE: &str = "the name of an account";
+const CREDENTIAL_RULE: &str =
+    "the name of a credential: 1 to 100 letters, digits, `-`, `_` and `.`";
 const ADDRESS_RULE: &str = "`host:port` as text";
 const HOST_RULE: &str = "a host name or an address";
 const TOPIC_RULE: &str = "a text of 1 to 100 letters, digits, `-`, `_`, `.` and `/`";
@@ -465,6 +479,14 @@ fn is_mode(text: &str) -> bool {
 
 fn is_account(text: &str) -> bool {
     (1..=32).contains(&text.len())
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+}
+
+fn is_credential(text: &str) -> bool {
+    (1..=100).contains(&text.len())
+        && !text.starts_with('.')
         && text
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))

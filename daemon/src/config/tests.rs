@@ -79,7 +79,6 @@ security = "clear"
         "7: api.mode: is \"0666\", allowed is an octal mode",
         "10: osdp_bus[0].port: is \"ttyUSB0\", allowed is an absolute path",
         "11: osdp_bus[0].baud: is 1200, allowed is one of 9600, 19200",
-        "12: osdp_bus[0].reader[0].key_file: is missing, needed is the path",
         "14: osdp_bus[0].reader[0].address: is 127, allowed is a whole number from 0 to 126",
         "16: osdp_bus[0].reader[1].name: is \"front-in\", already used by `osdp_bus[0].reader[0].name`",
     ];

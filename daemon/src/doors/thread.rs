@@ -19,7 +19,7 @@ use super::handle::{DoorsRequest, Live};
 use super::live::LiveOutbox;
 use super::turns::{Devices, Inboxes, PlanActivation, Turns};
 use crate::clock::Clock;
-use crate::readers::{Bus, BusReader, BusSetup, CardReader};
+use crate::readers::{Bus, BusReader, BusSetup, CardReader, KeyLine};
 use crate::relays::RelayLine;
 use crate::relays::config::LineConfig;
 use crate::store::{AppendAck, EventSink, StateSink, TableView};
@@ -66,6 +66,7 @@ pub(crate) struct BusPlan {
     pub(crate) baud: Baud,
     pub(crate) readers: Vec<BusReader>,
     pub(crate) panel: ControlPanel,
+    pub(crate) keys: KeyLine,
 }
 
 /// Starts the thread `doors`, and says when they are served. It ends once `stop` is cancelled and
@@ -101,6 +102,7 @@ async fn serve(setup: DoorsSetup, served: oneshot::Sender<()>) {
             inputs: inputs.clone(),
             live: live.clone(),
             clock: Arc::clone(&setup.clock),
+            keys: plan.keys,
             stop: devices_stop.clone(),
         });
         readers.extend((0..count).map(|slot| (bus.feedback(), slot)));

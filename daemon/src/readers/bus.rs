@@ -5,25 +5,29 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use doorward_api::ReaderKey;
 use doorward_core::alarm::{AlarmChange, AlarmKind, AlarmSubject, Condition};
 use doorward_core::card::CardBits;
 use doorward_core::controller::{Feedback, Input, ReaderEvent};
 use doorward_core::ids::{DeviceName, ReaderIx};
 use doorward_wire::osdp::{
     Address, Baud, BusEvent, Channel, Command, ControlPanel, Keypad, LedRecords, LinkEvent, Mono,
-    OfflineReason, PdId, Presence,
+    OfflineReason, PdId, Presence, Token,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{Notify, mpsc};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::card::CardReader;
+use super::keys::KeyLine;
 use super::signal::signal;
 use super::timer::LineTimer;
 use crate::backoff::Backoff;
 use crate::clock::Clock;
 use crate::config::Parity;
 use crate::doors::{Live, LiveOutbox, ReaderStatus};
+use crate::keys::KeyOrder;
 use crate::serial::{self, SerialError, SerialSettings, SerialStream};
 
 /// Bytes read from the line at once: more than the longest OSDP frame (1440, clause 5.7).
@@ -35,6 +39,8 @@ pub(crate) struct BusReader {
     pub(crate) ix: ReaderIx,
     pub(crate) name: DeviceName,
     pub(crate) address: Address,
+    /// By its configuration, it is spoken to in clear.
+    pub(crate) is_clear: bool,
 }
 
 /// What a bus task needs.
@@ -48,6 +54,7 @@ pub(crate) struct BusSetup {
     pub(crate) inputs: mpsc::Sender<Input>,
     pub(crate) live: LiveOutbox,
     pub(crate) clock: Arc<Clock>,
+    pub(crate) keys: KeyLine,
     pub(crate) stop: CancellationToken,
 }
 
@@ -77,11 +84,13 @@ impl FeedbackSender {
 
 /// One bus: its panel, and what stands around it.
 pub(crate) struct Bus {
-    setup: BusSetup,
+    pub(super) setup: BusSetup,
     feedback: FeedbackSender,
     /// What each reader shows when nothing transient is shown, to be repeated when it returns.
     steady: Vec<Feedback>,
-    status: Vec<ReaderStatus>,
+    pub(super) status: Vec<ReaderStatus>,
+    /// Keys on their way, by reader.
+    pub(super) rotations: Vec<Option<Token>>,
     port_subject: AlarmSubject,
     port_fails: bool,
     /// What the open port is set to.
@@ -101,6 +110,7 @@ enum Wake {
     Bytes(usize),
     Timer,
     Feedback,
+    Order(KeyOrder),
     Stop,
 }
 
@@ -115,6 +125,7 @@ impl Bus {
                 online: false,
                 secure: false,
                 identity: None,
+                key: ReaderKey::default(),
             })
             .collect();
         let port = setup.port.to_string_lossy();
@@ -123,6 +134,7 @@ impl Bus {
             feedback: FeedbackSender::new(readers),
             steady: vec![Feedback::Locked; readers],
             status,
+            rotations: vec![None; readers],
             port_fails: false,
             port_baud: setup.baud,
             setup,
@@ -135,6 +147,9 @@ impl Bus {
 
     /// Serves the bus until stopped. A port that is missing or fails is tried for ever.
     pub(crate) async fn run(mut self) {
+        for slot in 0..self.status.len() {
+            self.status[slot].key = self.known_key(slot);
+        }
         for status in &self.status {
             self.setup.live.send(Live::Reader(status.clone()));
         }
@@ -144,11 +159,20 @@ impl Bus {
                 Ok(()) => break,
                 Err(error) => self.port_failed(&error).await,
             }
-            let pause = backoff.next_wait();
-            // Cancel-safe: nothing is under way in either arm.
+            self.rest(backoff.next_wait()).await;
+        }
+    }
+
+    /// Waits before the port is tried again; what is ordered meanwhile is refused.
+    async fn rest(&mut self, pause: Duration) {
+        let until = Instant::now() + pause;
+        loop {
+            // Cancel-safe: an order is taken only when its arm is chosen, and the end of the rest
+            // stays where it is.
             tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = self.setup.stop.cancelled() => {}
+                () = tokio::time::sleep_until(until) => return,
+                () = self.setup.stop.cancelled() => return,
+                Some(order) = self.setup.keys.orders.recv() => self.on_order(order, false),
             }
         }
     }
@@ -188,19 +212,20 @@ impl Bus {
                     self.setup.panel.handle_timeout(now);
                 }
                 Wake::Feedback => self.show_waiting(),
+                Wake::Order(order) => self.on_order(order, true),
                 Wake::Stop => return Ok(()),
             }
         }
     }
 
     async fn wait(
-        &self,
+        &mut self,
         port: &mut SerialStream,
         timer: &LineTimer,
         received: &mut [u8],
     ) -> io::Result<Wake> {
         // Cancel-safe: a read that is dropped has taken no bytes, a timer that went off stays so
-        // until it is set anew, a notification stays until it is taken.
+        // until it is set anew, a notification stays until it is taken, and so does an order.
         tokio::select! {
             biased;
             count = port.read(received) => match count? {
@@ -209,6 +234,7 @@ impl Bus {
             },
             result = timer.wait() => result.map(|()| Wake::Timer),
             () = self.feedback.wake.notified() => Ok(Wake::Feedback),
+            Some(order) = self.setup.keys.orders.recv() => Ok(Wake::Order(order)),
             () = self.setup.stop.cancelled() => Ok(Wake::Stop),
         }
     }
@@ -228,7 +254,7 @@ impl Bus {
         }
     }
 
-    fn now(&self) -> Mono {
+    pub(super) fn now(&self) -> Mono {
         Mono::from_micros(self.setup.clock.now().mono.0)
     }
 
@@ -247,6 +273,7 @@ impl Bus {
             else {
                 continue;
             };
+            self.mind_key(slot, &event);
             let reader = self.setup.readers[slot].ix;
             for event in self.translate(slot, event).into_iter().flatten() {
                 self.send(Input::Reader { reader, event }).await;
@@ -316,15 +343,17 @@ impl Bus {
         let secure = presence.channel == Channel::Secure;
         let identity = identity(&presence.id);
         log::info!(reader = &*name, secure; "reader `{name}` is online: {identity}");
+        let key = self.known_key(slot);
         self.update(slot, |status| {
             status.online = true;
             status.secure = secure;
+            status.key = key;
             status.identity = Some(identity);
         });
         self.show(slot, self.steady[slot]);
     }
 
-    fn update(&mut self, slot: usize, change: impl FnOnce(&mut ReaderStatus)) {
+    pub(super) fn update(&mut self, slot: usize, change: impl FnOnce(&mut ReaderStatus)) {
         change(&mut self.status[slot]);
         self.setup
             .live

@@ -2,8 +2,10 @@
 
 mod bus;
 mod card;
+mod keys;
 mod signal;
 mod timer;
 
 pub(crate) use bus::{Bus, BusReader, BusSetup, FeedbackSender};
 pub use card::CardReader;
+pub(crate) use keys::KeyLine;

@@ -15,6 +15,7 @@ use crate::change::{Plan, TableChanges};
 use crate::clock::{Clock, TRUST_CHECK_INTERVAL};
 use crate::config::PlanRule;
 use crate::doors::{DoorsHandle, LiveInbox, PlanActivation};
+use crate::keys::{KeyKeeper, ReaderKeys};
 use crate::permit::{Action, Operator, authorise};
 use crate::readers::CardReader;
 use crate::store::{Store, StoreHealth};
@@ -28,6 +29,8 @@ pub(super) struct OfficeSetup {
     pub(super) store: Store,
     pub(super) clock: Arc<Clock>,
     pub(super) doors: DoorsHandle,
+    pub(super) keeper: KeyKeeper,
+    pub(super) keys: ReaderKeys,
     pub(super) live: LiveInbox,
     pub(super) alarms: mpsc::Sender<AlarmChange>,
     pub(super) policy: Policy,
@@ -75,11 +78,13 @@ pub(super) async fn run(
         stop.clone(),
         activate_plans(setup.activations, changes.clone(), Arc::clone(&setup.clock)),
     ));
+    tasks.spawn(setup.keeper.run(stop.clone()));
     let office = Office {
         site: setup.site,
         store: setup.store,
         doors: setup.doors,
         changes,
+        keys: setup.keys,
         clock: setup.clock,
         policy: setup.policy,
         activate_plans: setup.activate_plans,

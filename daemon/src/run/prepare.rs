@@ -1,19 +1,27 @@
 //! Everything that can be read and checked before anything is touched.
 
-use std::path::Path;
+use std::error::Error;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use doorward_core::ids::{DeviceName, ReaderIx};
 use doorward_wire::card::{self, FormatTable};
 use doorward_wire::osdp::{Address, Baud, BusConfig, ControlPanel, Mono, Security};
 
+use tokio::sync::mpsc;
+
 use super::{Fault, told};
 use crate::admin::SocketSettings;
-use crate::config::{self, ConfigError, ReaderSecurity, SiteConfig};
+use crate::clock::Clock;
+use crate::config::{self, ConfigError, KeySource, ReaderSecurity, SiteConfig};
 use crate::doors::BusPlan;
-use crate::readers::{BusReader, CardReader};
+use crate::keys::{
+    KeptReader, KeyFolder, KeyKeeper, KeyNews, KeyRing, NEWS_MAX, ORDERS_MAX, ReaderKeys, Seal,
+};
+use crate::readers::{BusReader, CardReader, KeyLine};
 use crate::relays::config::{self as relay_config, LineConfig};
 use crate::relays::profiles::Profiles;
+use crate::store::Store;
 use crate::system::exit::Exit;
 use crate::uplink::Broker;
 
@@ -25,6 +33,14 @@ pub(super) struct Prepared {
     pub(super) socket: SocketSettings,
     broker: Option<Broker>,
     buses: Vec<(BusConfig, Vec<BusReader>)>,
+    keys: KeyFolder,
+    rings: Vec<KeyRing>,
+}
+
+/// The readers with their keys, and what is to come of them.
+pub(super) struct KeyKeeping {
+    readers: Vec<KeptReader>,
+    news: mpsc::Receiver<KeyNews>,
 }
 
 impl Prepared {
@@ -52,7 +68,15 @@ impl Prepared {
             let texts = |problems: Vec<_>| problems.iter().map(ToString::to_string).collect();
             keep_all(&mut wrong, Broker::prepare(uplink).map_err(texts))
         });
-        let buses = buses(&config, &mut wrong);
+        let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+        let credentials = credentials.as_deref();
+        let seal = keep(
+            &mut wrong,
+            Seal::load(credentials).map_err(|error| told(&error)),
+        );
+        let keys = KeyFolder::new(&config.data, seal.flatten());
+        let rings = rings(&config, &keys, credentials, &mut wrong);
+        let buses = buses(&config, &rings);
         match (cards, lines, socket) {
             (Some(cards), Some(lines), Some(socket)) if wrong.is_empty() => Ok(Self {
                 cards: Arc::new(cards),
@@ -60,6 +84,8 @@ impl Prepared {
                 socket,
                 broker: broker.flatten(),
                 buses,
+                keys,
+                rings,
                 config,
             }),
             _ => {
@@ -89,30 +115,75 @@ impl Prepared {
         )
     }
 
-    /// The buses, each with a panel of its own, sown with fresh random numbers.
-    pub(super) fn bus_plans(&mut self) -> Result<Vec<BusPlan>, Fault> {
-        let plans = std::mem::take(&mut self.buses)
-            .into_iter()
-            .zip(&self.config.buses);
-        plans
-            .map(|((bus, readers), config)| {
-                let mut seed = [0; 16];
-                getrandom::fill(&mut seed).map_err(|error| Fault {
-                    message: format!("no random numbers: {error}"),
-                    exit: Exit::System,
-                })?;
-                let baud = bus.baud;
-                let panel = ControlPanel::new(bus, seed, Mono::ZERO)
-                    .map_err(|error| Fault::new(Exit::Config, &error))?;
-                Ok(BusPlan {
-                    name: config.name.clone(),
-                    port: config.port.clone(),
-                    baud,
-                    readers,
-                    panel,
-                })
-            })
-            .collect()
+    /// The buses, each with a panel of its own, sown with fresh random numbers; and the readers on
+    /// them with their keys, for whoever keeps those.
+    pub(super) fn bus_plans(&mut self) -> Result<(Vec<BusPlan>, KeyKeeping), Fault> {
+        let (news, news_inbox) = mpsc::channel(NEWS_MAX);
+        let mut kept = Vec::new();
+        let mut rings = std::mem::take(&mut self.rings).into_iter();
+        let mut plans = Vec::new();
+        let buses = std::mem::take(&mut self.buses).into_iter();
+        for ((bus, readers), config) in buses.zip(&self.config.buses) {
+            let mut seed = [0; 16];
+            getrandom::fill(&mut seed).map_err(|error| Fault {
+                message: format!("no random numbers: {error}"),
+                exit: Exit::System,
+            })?;
+            let baud = bus.baud;
+            let panel = ControlPanel::new(bus, seed, Mono::ZERO)
+                .map_err(|error| Fault::new(Exit::Config, &error))?;
+            let (orders, order_inbox) = mpsc::channel(ORDERS_MAX);
+            kept.extend(
+                readers
+                    .iter()
+                    .zip(&mut rings)
+                    .map(|(reader, ring)| KeptReader {
+                        ix: reader.ix,
+                        name: reader.name.clone(),
+                        ring,
+                        bus: (!reader.is_clear).then(|| orders.clone()),
+                    }),
+            );
+            plans.push(BusPlan {
+                name: config.name.clone(),
+                port: config.port.clone(),
+                baud,
+                readers,
+                panel,
+                keys: KeyLine {
+                    orders: order_inbox,
+                    news: news.clone(),
+                },
+            });
+        }
+        let keeping = KeyKeeping {
+            readers: kept,
+            news: news_inbox,
+        };
+        Ok((plans, keeping))
+    }
+
+    /// Whoever keeps the readers' keys, and the handle by which it is asked.
+    pub(super) fn key_keeper(
+        &mut self,
+        keeping: KeyKeeping,
+        store: &Store,
+        clock: &Arc<Clock>,
+    ) -> (KeyKeeper, ReaderKeys) {
+        for reader in &keeping.readers {
+            // It can be read as it is; at the next start it is tried again.
+            if let Err(error) = self.keys.seal_again(&reader.name) {
+                log::error!(reader = &*reader.name; "reader `{}`: {}", reader.name, told(&error));
+            }
+        }
+        let folder = std::mem::replace(&mut self.keys, KeyFolder::new(&self.config.data, None));
+        KeyKeeper::new(
+            keeping.readers,
+            folder,
+            store,
+            Arc::clone(clock),
+            keeping.news,
+        )
     }
 
     /// The broker, once, with its name as people know it.
@@ -181,7 +252,44 @@ fn lines(config: &SiteConfig) -> Result<Vec<LineConfig>, Vec<String>> {
         .map_err(|unknown| unknown.iter().map(ToString::to_string).collect())
 }
 
-fn buses(config: &SiteConfig, wrong: &mut Vec<String>) -> Vec<(BusConfig, Vec<BusReader>)> {
+/// What is known of each reader's key, in the order that numbers them.
+fn rings(
+    config: &SiteConfig,
+    keys: &KeyFolder,
+    credentials: Option<&Path>,
+    wrong: &mut Vec<String>,
+) -> Vec<KeyRing> {
+    let readers = config.buses.iter().flat_map(|bus| &bus.readers);
+    readers
+        .map(|reader| {
+            let ReaderSecurity::Secure(source) = &reader.security else {
+                return KeyRing::default();
+            };
+            let given = match source {
+                KeySource::File(path) => Some(config::read_scbk(path)),
+                KeySource::Credential(name) => {
+                    Some(config::read_scbk_credential(credentials, name))
+                }
+                KeySource::Installed => None,
+            };
+            let named = |error: &dyn Error| format!("reader `{}`: {}", reader.name, told(error));
+            let given = given.transpose().map_err(|error| named(&error));
+            let kept = keys.load(&reader.name).map_err(|error| named(&error));
+            let (given, kept) = (keep(wrong, given), keep(wrong, kept));
+            KeyRing::of(given.flatten(), kept.flatten())
+        })
+        .collect()
+}
+
+fn security(is_clear: bool, ring: &KeyRing) -> Security {
+    match &ring.current {
+        _ if is_clear => Security::Clear,
+        Some(key) => Security::Required(key.clone()),
+        None => Security::Unkeyed,
+    }
+}
+
+fn buses(config: &SiteConfig, rings: &[KeyRing]) -> Vec<(BusConfig, Vec<BusReader>)> {
     let mut next = 0;
     let mut buses = Vec::new();
     for bus in &config.buses {
@@ -195,25 +303,21 @@ fn buses(config: &SiteConfig, wrong: &mut Vec<String>) -> Vec<(BusConfig, Vec<Bu
         // timer for the standard's two would only add a wake-up to every exchange.
         panel.idle_bytes = 0;
         for reader in &bus.readers {
-            let security = match &reader.security {
-                ReaderSecurity::Clear => Some(Security::Clear),
-                ReaderSecurity::Secure { key_file } => {
-                    let key = config::read_scbk(key_file);
-                    let named =
-                        key.map_err(|error| format!("reader `{}`: {}", reader.name, told(&error)));
-                    keep(wrong, named).map(Security::Required)
-                }
-            };
-            let ix = ReaderIx(next);
+            let (ix, ring) = (ReaderIx(next), rings.get(usize::from(next)));
             next += 1;
-            let (Some(security), Ok(address)) = (security, Address::new(reader.address)) else {
+            let (Some(ring), Ok(address)) = (ring, Address::new(reader.address)) else {
                 continue;
             };
-            panel = panel.with_reader(address, security);
+            let is_clear = reader.security == ReaderSecurity::Clear;
+            panel = panel.with_reader(address, security(is_clear, ring));
+            for key in &ring.candidates {
+                panel = panel.with_candidate(key.clone());
+            }
             readers.push(BusReader {
                 ix,
                 name: reader.name.clone(),
                 address,
+                is_clear,
             });
         }
         buses.push((panel, readers));

@@ -87,6 +87,8 @@ fn serve_on(prepared: &mut Prepared, store: &Store, clock: &Arc<Clock>) -> Resul
     let policy = Policy {
         untrusted_clock: prepared.config.doors.untrusted_clock,
     };
+    let (buses, keeping) = prepared.bus_plans()?;
+    let (keeper, keys) = prepared.key_keeper(keeping, store, clock);
     let (doors, ready) = doors::start(DoorsSetup {
         controller: ControllerConfig {
             readers: prepared.reader_names(),
@@ -95,7 +97,7 @@ fn serve_on(prepared: &mut Prepared, store: &Store, clock: &Arc<Clock>) -> Resul
             policy,
             pin_key: Some(store.pin_key().clone()),
         },
-        buses: prepared.bus_plans()?,
+        buses,
         lines: with_safe_states(std::mem::take(&mut prepared.lines), &doors),
         revision: table.revision()?,
         records: doors_hang_on(&table)?,
@@ -123,6 +125,8 @@ fn serve_on(prepared: &mut Prepared, store: &Store, clock: &Arc<Clock>) -> Resul
         store: store.clone(),
         clock: Arc::clone(clock),
         doors: handle,
+        keeper,
+        keys,
         live: live_inbox,
         alarms,
         policy,

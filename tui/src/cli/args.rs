@@ -12,6 +12,7 @@ use super::parse;
 mod cards;
 mod doors;
 mod people;
+mod readers;
 mod schedules;
 mod standing;
 mod structure;
@@ -23,6 +24,7 @@ pub use doors::{DoorFields, DoorsAction, FailModeArg, LockdownExitArg, RelockArg
 pub use people::{
     AlarmMarkArgs, AlarmsAction, AreaRules, AreasAction, DoorRules, EnrolArgs, ForgiveArgs,
 };
+pub use readers::{InstallArgs, ReadersAction, RotateArgs};
 pub use schedules::{DaysArgs, HolidaysAction, PresetArg, ScheduleHours, SchedulesAction};
 pub use standing::{ModeArg, ModeArgs, ModeAt, PlanArgs};
 pub use structure::{
@@ -201,6 +203,16 @@ pub enum Command {
         /// What about them; none lists.
         #[command(subcommand)]
         action: Option<AreasAction>,
+    },
+    /// List readers; give them keys of their own.
+    #[command(
+        alias = "reader",
+        after_help = "Examples:\n  doorward readers\n  doorward readers install front-in --minutes 5\n  doorward readers rotate-key front-in\n  doorward readers rotate-key --all"
+    )]
+    Readers {
+        /// What about them; none lists.
+        #[command(subcommand)]
+        action: Option<ReadersAction>,
     },
     /// List alarms; acknowledge and clear them.
     #[command(

@@ -18,6 +18,7 @@ mod keys;
 mod names;
 mod pages;
 pub mod parse;
+mod readers;
 mod schedules;
 mod standing;
 mod status;
@@ -103,6 +104,7 @@ async fn call(context: &mut Context, command: Command) -> Result<(), Failure> {
         Command::Credentials { action } => credentials::run(context, action).await,
         Command::Schedules { action } => schedules::run(context, action).await,
         Command::Cards { action } => cards::run(context, action).await,
+        Command::Readers { action } => readers::run(context, action).await,
         Command::Areas { action } => areas::run(context, action).await,
         Command::Alarms { action } => alarms::run(context, action).await,
         Command::Events(args) => events::run(context, args).await,

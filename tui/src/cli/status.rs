@@ -133,6 +133,7 @@ mod tests {
             online,
             secure,
             identity: None,
+            key: doorward_api::ReaderKey::Set,
         };
         Status {
             version: "0.1.0".to_owned(),

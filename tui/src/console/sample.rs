@@ -274,6 +274,7 @@ pub(crate) fn status() -> Status {
         online,
         secure: online && !name.starts_with("lab"),
         identity: None,
+        key: doorward_api::ReaderKey::Set,
     };
     Status {
         version: "0.1.0".to_owned(),

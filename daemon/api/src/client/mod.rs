@@ -3,6 +3,7 @@
 mod connect;
 mod error;
 mod exchange;
+mod reader;
 mod stream;
 mod structure;
 

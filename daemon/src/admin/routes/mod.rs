@@ -10,6 +10,7 @@ mod live;
 mod operations;
 mod past;
 mod people;
+mod readers;
 mod records;
 mod schedules;
 mod standing;
@@ -47,6 +48,8 @@ pub(super) fn router() -> (Router<Desk>, Bytes) {
         .routes(routes!(people::enrol))
         .routes(routes!(people::forgive))
         .routes(routes!(people::inside))
+        .routes(routes!(readers::install, readers::close))
+        .routes(routes!(readers::rotate))
         .routes(routes!(changes::apply))
         .routes(routes!(doors::unlock))
         .routes(routes!(doors::users))

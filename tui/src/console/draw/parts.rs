@@ -187,7 +187,10 @@ pub(super) const fn sign(theme: &Theme, kind: EventKind) -> (&'static str, Tone)
         EventKind::Forgiven => (symbols.operator, Tone::Plain),
         EventKind::AlarmAcknowledged | EventKind::AlarmPutAway => (symbols.operator, Tone::Dim),
         EventKind::CardLearned => (symbols.other, Tone::Plain),
-        EventKind::ModeChanged => (symbols.operator, Tone::Warn),
+        EventKind::ModeChanged | EventKind::InstallOpened => (symbols.operator, Tone::Warn),
+        EventKind::InstallClosed | EventKind::ReaderKeyChanged | EventKind::ReaderKeyKept => {
+            (symbols.operator, Tone::Plain)
+        }
         EventKind::PlanBegan | EventKind::HoldBegan => (symbols.other, Tone::Plain),
         EventKind::Entered
         | EventKind::NotEntered

@@ -48,6 +48,16 @@ impl Handshake {
     }
 }
 
+/// Whether a PD answers as one that has no key of its own: with SCBK-D, or with an empty key, as
+/// libosdp does where it is challenged with another than the default one.
+fn shows_no_key(random: &[u8; 8], client: &ClientCryptogram) -> bool {
+    [Scbk::DEFAULT, [0; Scbk::LEN]].into_iter().any(|bytes| {
+        let keys = SessionKeys::derive(&Scbk::new(bytes), random);
+        let expected = keys.client_cryptogram(random, &client.random);
+        is_same(&expected, &client.cryptogram)
+    })
+}
+
 impl Link {
     /// The reply to CHLNG.
     pub(super) fn on_challenge_reply(
@@ -73,7 +83,14 @@ impl Link {
         }
         match self.answer_challenge(kind, &random, client) {
             Some(handshake) => self.stage = Stage::Cryptogram(Box::new(handshake)),
-            None => self.try_next_key(now, kind, SecureChannelFailure::KeyMismatch, events),
+            None => {
+                let failure = if shows_no_key(&random, client) {
+                    SecureChannelFailure::DefaultKeyOffered
+                } else {
+                    SecureChannelFailure::KeyMismatch
+                };
+                self.try_next_key(now, kind, failure, events);
+            }
         }
     }
 
