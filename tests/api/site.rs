@@ -18,6 +18,7 @@ use doorwardd::change::TableChanges;
 use doorwardd::clock::{Clock, WallSource};
 use doorwardd::config::PlanRule;
 use doorwardd::doors::{DoorsHandle, DoorsRequest, Live};
+use doorwardd::keys::ReaderKeys;
 use doorwardd::readers::CardReader;
 use doorwardd::store::{EventSink, Store, StoreOptions, StoreThread};
 use tempfile::TempDir;

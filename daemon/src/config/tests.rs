@@ -24,8 +24,8 @@ fn the_shipped_file_is_valid_with_every_key_switched_on() {
     let text: String = SHIPPED
         .lines()
         .map(|line| if is_key(line) { &line[1..] } else { line })
-        // A board is reached by address or by port, not by both.
-        .filter(|line| !line.starts_with("address = \""))
+        // A board is reached by address or by port, not by both; a key comes from one place.
+        .filter(|line| !line.starts_with("address = \"") && !line.starts_with("key_credential"))
         .fold(String::new(), |text, line| text + line + "\n");
     let config =
         SiteConfig::parse(&text).unwrap_or_else(|problems| panic!("{problems:#?}\n{text}"));
@@ -113,6 +113,38 @@ fn syntax_errors_tell_their_line() {
         found[0].starts_with("2: : string values must be quoted"),
         "{found:?}"
     );
+}
+
+#[test]
+fn a_readers_key_comes_from_one_place_or_is_installed() {
+    let with = |lines: &str| {
+        format!(
+            "[site]\nname='s'\n[[osdp_bus]]\nname='b'\nport='/dev/ttyUSB0'\n\
+             [[osdp_bus.reader]]\nname='r'\naddress=1\n{lines}\n"
+        )
+    };
+    let key = |lines: &str| {
+        let config = SiteConfig::parse(&with(lines)).unwrap();
+        config.buses[0].readers[0].security.clone()
+    };
+    assert_eq!(key(""), ReaderSecurity::Secure(KeySource::Installed));
+    let named = KeySource::Credential("front-in".to_owned());
+    assert_eq!(
+        key("key_credential='front-in'"),
+        ReaderSecurity::Secure(named)
+    );
+    assert_eq!(key("security='clear'"), ReaderSecurity::Clear);
+    let check = |lines: &str, expect: &str| {
+        let found = problems(&with(lines));
+        assert!(found[0].contains(expect), "{found:?}");
+    };
+    check(
+        "key_file='/k'\nkey_credential='c'",
+        "allowed is one of them",
+    );
+    check("key_credential='../k'", "the name of a credential");
+    check("security='clear'\nkey_credential='c'", "is not used");
+    check("security='clear'\nkey_file='/k'", "is not used");
 }
 
 #[test]
