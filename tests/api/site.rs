@@ -150,7 +150,7 @@ async fn obey(
 ) {
     while let Some(request) = requests.recv().await {
         match request {
-            DoorsRequest::Apply { delta, done } => {
+            DoorsRequest::Apply { delta, done, .. } => {
                 let _open = gate.lock().await;
                 for change in delta.changes {
                     if let Change::Put(Record::Door(door)) = change {
