@@ -25,6 +25,8 @@ pub const CONFIG_BYTES_MAX: usize = 1 << 20;
 pub const BUSES_MAX: usize = 32;
 /// The most readers on one OSDP bus: addresses 0x00 to 0x7E (IEC 60839-11-5, 5.9).
 pub const READERS_PER_BUS_MAX: usize = 127;
+/// The most readers behind Wiegand converters.
+pub const WIEGAND_READERS_MAX: usize = 64;
 /// The most relay boards.
 pub const BOARDS_MAX: usize = 64;
 /// Baud rates of OSDP buses and Modbus RTU lines.
@@ -49,6 +51,10 @@ pub struct SiteConfig {
     pub doors: DoorsConfig,
     /// OSDP buses with their readers.
     pub buses: Vec<BusConfig>,
+    /// Readers behind Wiegand converters.
+    pub wiegand: Vec<WiegandConfig>,
+    /// A folder of converter profiles beside those built in.
+    pub reader_profiles: Option<PathBuf>,
     /// Relay boards.
     pub boards: Vec<BoardConfig>,
     /// The broker; `None` for an appliance without headquarters.
@@ -141,6 +147,38 @@ pub enum KeySource {
     Credential(String),
     /// Nowhere: the daemon sets it in an install window.
     Installed,
+}
+
+/// One reader behind a Wiegand converter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WiegandConfig {
+    /// Its name, unique on the site.
+    pub name: DeviceName,
+    /// The profile that says what the converter sends.
+    pub profile: String,
+    /// Where the converter is.
+    pub place: WiegandPlace,
+    /// The Modbus unit, 1 to 247; `None` for converters that send bytes.
+    pub unit: Option<u8>,
+}
+
+/// Where a Wiegand converter is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WiegandPlace {
+    /// On a serial line of its own.
+    Port {
+        /// The serial device.
+        port: PathBuf,
+        /// One of [`BAUDS`]; that of the profile without it.
+        baud: Option<u32>,
+        /// Parity bit.
+        parity: Parity,
+    },
+    /// On the network at `host:port`.
+    Network {
+        /// Host name or address, and port.
+        address: String,
+    },
 }
 
 /// One relay board.
@@ -302,5 +340,6 @@ impl SiteConfig {
             .iter()
             .flat_map(|bus| &bus.readers)
             .map(|reader| &reader.name)
+            .chain(self.wiegand.iter().map(|reader| &reader.name))
     }
 }

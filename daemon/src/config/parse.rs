@@ -9,7 +9,7 @@ use super::{
     ApiConfig, BAUDS, BOARDS_MAX, BUSES_MAX, BoardConfig, BoardTransport, BusConfig,
     CONFIG_BYTES_MAX, ClientCertificate, ClockRule, DoorsConfig, KeySource, Parity, PlanRule,
     READERS_PER_BUS_MAX, ReaderConfig, ReaderSecurity, SiteConfig, UntrustedClock, UplinkConfig,
-    UplinkLogin, UplinkTls,
+    UplinkLogin, UplinkTls, WIEGAND_READERS_MAX, WiegandConfig, WiegandPlace,
 };
 
 pub(super) fn parse(text: &str) -> Result<SiteConfig, Problems> {
@@ -33,15 +33,16 @@ fn site(root: &mut Fields<'_>, found: &mut Findings<'_>) -> Option<SiteConfig> {
             None
         }
     };
-    let (data, card_formats, board_profiles) = match root.table("paths", found) {
+    let (data, card_formats, board_profiles, reader_profiles) = match root.table("paths", found) {
         Some(mut fields) => {
             let data = path(&mut fields, "data", found);
             let card_formats = path(&mut fields, "card_formats", found);
             let board_profiles = path(&mut fields, "board_profiles", found);
+            let reader_profiles = path(&mut fields, "reader_profiles", found);
             fields.refuse_unknown(found);
-            (data, card_formats, board_profiles)
+            (data, card_formats, board_profiles, reader_profiles)
         }
-        None => (None, None, None),
+        None => (None, None, None, None),
     };
     let formats_in_use = root.table("cards", found).and_then(|mut fields| {
         let named = fields.has("formats");
@@ -55,6 +56,11 @@ fn site(root: &mut Fields<'_>, found: &mut Findings<'_>) -> Option<SiteConfig> {
     let buses: Vec<_> = buses
         .into_iter()
         .map(|fields| bus(fields, &mut names, found))
+        .collect();
+    let wiegand = root.tables("wiegand", WIEGAND_READERS_MAX, found);
+    let wiegand: Vec<_> = wiegand
+        .into_iter()
+        .map(|fields| wiegand_reader(fields, &mut names, found))
         .collect();
     let boards = root.tables("board", BOARDS_MAX, found);
     let boards: Vec<_> = boards
@@ -78,6 +84,8 @@ fn site(root: &mut Fields<'_>, found: &mut Findings<'_>) -> Option<SiteConfig> {
         api,
         doors,
         buses: buses.into_iter().collect::<Option<_>>()?,
+        wiegand: wiegand.into_iter().collect::<Option<_>>()?,
+        reader_profiles,
         boards: boards.into_iter().collect::<Option<_>>()?,
         uplink,
     })
@@ -232,6 +240,64 @@ fn security(
     let message = "is not used with `security = \"clear\"`";
     found.add(fields.offset(), fields.key(unused), message);
     None
+}
+
+fn wiegand_reader(
+    mut fields: Fields<'_>,
+    names: &mut Names,
+    found: &mut Findings<'_>,
+) -> Option<WiegandConfig> {
+    let name = fields.required_text_if("name", NAME_RULE, is_name, found);
+    let profile = fields.required_text_if("profile", NAME_RULE, is_name, found);
+    let address = fields.text_if("address", ADDRESS_RULE, is_address, found);
+    let port = fields.text_if("port", PATH_RULE, is_path, found);
+    let baud = fields
+        .has("baud")
+        .then(|| fields.number_of("baud", &BAUDS, 9600, found));
+    let parities = [
+        ("none", Parity::None),
+        ("even", Parity::Even),
+        ("odd", Parity::Odd),
+    ];
+    let parity = fields.choice("parity", &parities, Parity::None, found);
+    let unit = fields.number("unit", 1..=247, found);
+    if let Some(name) = &name {
+        names.reader(name, found);
+    }
+    let place = match (address, port) {
+        (Some(address), None) => Some(WiegandPlace::Network {
+            address: address.value.to_owned(),
+        }),
+        (None, Some(port)) => {
+            names.bus_port(&port, found);
+            Some(WiegandPlace::Port {
+                port: PathBuf::from(port.value),
+                baud,
+                parity,
+            })
+        }
+        (Some(_), Some(port)) => {
+            found.add(
+                port.offset,
+                port.key,
+                "is given beside `address`, allowed is one of them",
+            );
+            None
+        }
+        (None, None) => {
+            let message =
+                format!("is missing, needed is {PATH_RULE}, or `address` with {ADDRESS_RULE}");
+            found.add(fields.offset(), fields.key("port"), message);
+            None
+        }
+    };
+    fields.refuse_unknown(found);
+    Some(WiegandConfig {
+        name: DeviceName::from(name?.value),
+        profile: profile?.value.to_owned(),
+        place: place?,
+        unit: unit.and_then(|unit| u8::try_from(unit.value).ok()),
+    })
 }
 
 fn board(

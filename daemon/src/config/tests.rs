@@ -30,6 +30,7 @@ fn the_shipped_file_is_valid_with_every_key_switched_on() {
     let config =
         SiteConfig::parse(&text).unwrap_or_else(|problems| panic!("{problems:#?}\n{text}"));
     assert_eq!(config.formats_in_use.unwrap(), ["H10301", "H10304"]);
+    assert_eq!(config.wiegand[0].unit, Some(1));
     assert_eq!(config.buses[0].readers[0].address, 0);
     assert!(matches!(
         config.boards[0].transport,

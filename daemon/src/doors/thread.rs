@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use doorward_core::alarm::AlarmChange;
 use doorward_core::controller::{Controller, ControllerConfig, KeptState, Remembered};
-use doorward_core::ids::{DeviceName, DoorId};
+use doorward_core::ids::{DeviceName, DoorId, ReaderIx};
 use doorward_core::index::AccessIndex;
 use doorward_core::model::{Door, Record};
 use doorward_wire::osdp::{Baud, ControlPanel};
@@ -19,7 +19,10 @@ use super::handle::{DoorsRequest, Live};
 use super::live::LiveOutbox;
 use super::turns::{Devices, Inboxes, PlanActivation, Turns};
 use crate::clock::Clock;
-use crate::readers::{Bus, BusReader, BusSetup, CardReader, KeyLine};
+use crate::readers::{
+    Bus, BusReader, BusSetup, CardReader, FeedbackSender, KeyLine, WiegandPlan, WiegandReader,
+    WiegandSetup,
+};
 use crate::relays::RelayLine;
 use crate::relays::config::LineConfig;
 use crate::store::{AppendAck, EventSink, StateSink, TableView};
@@ -39,6 +42,8 @@ pub(crate) struct DoorsSetup {
     pub(crate) revision: u64,
     /// One a bus; their readers are numbered through, in this order.
     pub(crate) buses: Vec<BusPlan>,
+    /// The readers behind converters; numbered on from those of the buses.
+    pub(crate) wiegand: Vec<WiegandPlan>,
     /// One a serial line or TCP board; each says which boards are on it.
     pub(crate) lines: Vec<LineConfig>,
     pub(crate) cards: Arc<CardReader>,
@@ -107,6 +112,20 @@ async fn serve(setup: DoorsSetup, served: oneshot::Sender<()>) {
         });
         readers.extend((0..count).map(|slot| (bus.feedback(), slot)));
         tasks.spawn_local(bus.run());
+    }
+    for plan in setup.wiegand {
+        let reader = WiegandReader::new(WiegandSetup {
+            ix: ReaderIx(u16::try_from(readers.len()).unwrap_or(u16::MAX)),
+            plan,
+            cards: Arc::clone(&setup.cards),
+            inputs: inputs.clone(),
+            live: live.clone(),
+            clock: Arc::clone(&setup.clock),
+            stop: devices_stop.clone(),
+        });
+        // Nothing can be shown there: what waits to be shown is replaced, and never taken.
+        readers.push((FeedbackSender::new(1), 0));
+        tasks.spawn_local(reader.run());
     }
     drop(inputs);
 

@@ -66,7 +66,7 @@ pub(crate) struct FeedbackSender {
 }
 
 impl FeedbackSender {
-    fn new(readers: usize) -> Self {
+    pub(crate) fn new(readers: usize) -> Self {
         Self {
             waiting: Rc::new(RefCell::new(vec![None; readers])),
             wake: Rc::default(),

@@ -35,7 +35,7 @@ const READ_BYTES: usize = 256;
 const OWN_TRANSACTION: u16 = 0x8000;
 
 /// An open line.
-pub(super) struct Link {
+pub(crate) struct Link {
     port: Shared,
     client: Context,
     transaction: u16,
@@ -46,7 +46,7 @@ pub(super) struct Link {
 
 impl Link {
     /// A line on an open serial port.
-    pub(super) fn rtu(stream: SerialStream, baud: u32) -> Self {
+    pub(crate) fn rtu(stream: SerialStream, baud: u32) -> Self {
         let finder = Finder::Rtu(rtu::ReplyFinder::default());
         let port = Shared::new(Stream::Serial(stream), finder);
         let client = tokio_modbus::client::rtu::attach(port.clone());
@@ -54,7 +54,7 @@ impl Link {
     }
 
     /// A line on an open connection.
-    pub(super) fn tcp(stream: TcpStream) -> Self {
+    pub(crate) fn tcp(stream: TcpStream) -> Self {
         let finder = Finder::Mbap(mbap::ReplyFinder::default());
         let port = Shared::new(Stream::Tcp(stream), finder);
         let client = tokio_modbus::client::tcp::attach(port.clone());
@@ -75,7 +75,7 @@ impl Link {
     /// `urgent`. An error means that the line is of no use any more.
     ///
     /// Not cancel-safe: to be awaited to its end.
-    pub(super) async fn exchange(
+    pub(crate) async fn exchange(
         &mut self,
         unit: u8,
         request: ModbusRequest,

@@ -8,9 +8,10 @@ mod commands;
 pub mod config;
 mod driver;
 mod line;
-mod link;
+pub(crate) mod link;
 pub mod profiles;
 
 pub use commands::SendError;
+pub(crate) use driver::Outcome;
 pub use driver::{SILENCES_MAX, STOP_MS};
 pub use line::{CONNECT_TIMEOUT, RelayLine, RelayLineHandle};

@@ -82,7 +82,8 @@ impl Profiles {
     }
 }
 
-fn toml_files(folder: &Path) -> Result<Vec<PathBuf>, ProfilesError> {
+/// Every `*.toml` of a folder, in the order of their names.
+pub(crate) fn toml_files(folder: &Path) -> Result<Vec<PathBuf>, ProfilesError> {
     let read = |source| ProfilesError::Read {
         path: folder.to_owned(),
         source,

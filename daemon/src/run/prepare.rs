@@ -18,7 +18,7 @@ use crate::doors::BusPlan;
 use crate::keys::{
     KeptReader, KeyFolder, KeyKeeper, KeyNews, KeyRing, NEWS_MAX, ORDERS_MAX, ReaderKeys, Seal,
 };
-use crate::readers::{BusReader, CardReader, KeyLine};
+use crate::readers::{BusReader, CardReader, Converters, KeyLine, WiegandPlan};
 use crate::relays::config::{self as relay_config, LineConfig};
 use crate::relays::profiles::Profiles;
 use crate::store::Store;
@@ -30,6 +30,7 @@ pub(super) struct Prepared {
     pub(super) config: SiteConfig,
     pub(super) cards: Arc<CardReader>,
     pub(super) lines: Vec<LineConfig>,
+    pub(super) wiegand: Vec<WiegandPlan>,
     pub(super) socket: SocketSettings,
     broker: Option<Broker>,
     buses: Vec<(BusConfig, Vec<BusReader>)>,
@@ -60,6 +61,7 @@ impl Prepared {
         let mut wrong = Vec::new();
         let cards = keep(&mut wrong, cards(&config));
         let lines = keep_all(&mut wrong, lines(&config));
+        let wiegand = keep_all(&mut wrong, wiegand(&config));
         let socket = keep(
             &mut wrong,
             SocketSettings::resolve(&config.api).map_err(|error| told(&error)),
@@ -77,17 +79,20 @@ impl Prepared {
         let keys = KeyFolder::new(&config.data, seal.flatten());
         let rings = rings(&config, &keys, credentials, &mut wrong);
         let buses = buses(&config, &rings);
-        match (cards, lines, socket) {
-            (Some(cards), Some(lines), Some(socket)) if wrong.is_empty() => Ok(Self {
-                cards: Arc::new(cards),
-                lines,
-                socket,
-                broker: broker.flatten(),
-                buses,
-                keys,
-                rings,
-                config,
-            }),
+        match (cards, lines, wiegand, socket) {
+            (Some(cards), Some(lines), Some(wiegand), Some(socket)) if wrong.is_empty() => {
+                Ok(Self {
+                    cards: Arc::new(cards),
+                    lines,
+                    wiegand,
+                    socket,
+                    broker: broker.flatten(),
+                    buses,
+                    keys,
+                    rings,
+                    config,
+                })
+            }
             _ => {
                 let list: String = wrong.iter().map(|line| format!("\n  {line}")).collect();
                 let message = format!("`{}` is wrong:{list}", path.display());
@@ -106,10 +111,18 @@ impl Prepared {
             || "no broker".to_owned(),
             |uplink| format!("broker {}:{}", uplink.host, uplink.port),
         );
+        let wiegand = match config.wiegand.len() {
+            0 => String::new(),
+            count => format!(" {count} behind converters,"),
+        };
         format!(
-            "site \"{}\", {} readers on {} OSDP buses, {} relay boards, {broker}",
+            "site \"{}\", {} readers on {} OSDP buses,{wiegand} {} relay boards, {broker}",
             config.name,
-            config.reader_names().count(),
+            config
+                .buses
+                .iter()
+                .map(|bus| bus.readers.len())
+                .sum::<usize>(),
             config.buses.len(),
             config.boards.len(),
         )
@@ -243,6 +256,20 @@ fn formats(config: &SiteConfig) -> Result<FormatTable, String> {
             path.display()
         )
     })
+}
+
+fn wiegand(config: &SiteConfig) -> Result<Vec<WiegandPlan>, Vec<String>> {
+    let converters = Converters::load(config.reader_profiles.as_deref())
+        .map_err(|error| vec![format!("`paths.reader_profiles`: {error}")])?;
+    let mut wrong = Vec::new();
+    let plans = config.wiegand.iter();
+    let plans = plans.filter_map(|reader| keep(&mut wrong, converters.plan(reader)));
+    let plans: Vec<_> = plans.collect();
+    if wrong.is_empty() {
+        Ok(plans)
+    } else {
+        Err(wrong)
+    }
 }
 
 fn lines(config: &SiteConfig) -> Result<Vec<LineConfig>, Vec<String>> {

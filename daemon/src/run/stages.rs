@@ -98,6 +98,7 @@ fn serve_on(prepared: &mut Prepared, store: &Store, clock: &Arc<Clock>) -> Resul
             pin_key: Some(store.pin_key().clone()),
         },
         buses,
+        wiegand: std::mem::take(&mut prepared.wiegand),
         lines: with_safe_states(std::mem::take(&mut prepared.lines), &doors),
         revision: table.revision()?,
         records: doors_hang_on(&table)?,

@@ -3,5 +3,6 @@ pub mod board;
 pub mod card;
 pub mod document;
 pub mod osdp;
+pub mod wiegand;
 
 pub use document::{PROBLEMS_MAX, Problem, Problems};

@@ -16,17 +16,18 @@ mod tables;
 
 pub use documents::{api_bodies, site_config};
 pub use osdp::{osdp_device, osdp_frames, osdp_panel};
-pub use tables::{board_profiles, card_formats};
+pub use tables::{board_profiles, card_formats, converters};
 
 /// One target's function.
 pub type Target = fn(&[u8]);
 
 /// All targets, by the name of their folder of seeds.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("osdp_frames", osdp_frames),
     ("osdp_panel", osdp_panel),
     ("osdp_device", osdp_device),
     ("card_formats", card_formats),
+    ("converters", converters),
     ("board_profiles", board_profiles),
     ("site_config", site_config),
     ("api_bodies", api_bodies),

@@ -1,7 +1,8 @@
-//! Tables that electricians write: card formats and relay-board profiles.
+//! Tables that electricians write: card formats, profiles of relay boards and of Wiegand converters.
 
 use doorward_wire::board::{BoardProfile, OutputState, mbap, rtu};
 use doorward_wire::card::{CardFields, FormatTable};
+use doorward_wire::wiegand::{BUILT_IN, ConverterProfile, Framing, Line, Lines, PulseRule, Pulses};
 
 use super::problems::check_problems;
 use super::script::Script;
@@ -49,6 +50,59 @@ fn check_formats(table: &FormatTable, bits: usize, card: &[u8]) {
                 .any(|again| again == reading),
             "{reading:?} is not read back"
         );
+    }
+}
+
+/// A profile is read or refused; whatever a converter sends is taken apart safely, and however it is
+/// cut the same frames come out.
+pub fn converters(data: &[u8]) {
+    let mut script = Script(data);
+    let count = usize::from(script.byte());
+    let sent = script.take(count);
+    let chunk = usize::from(script.byte()).max(1);
+    let Ok(text) = std::str::from_utf8(script.0) else {
+        return;
+    };
+    let parsed = ConverterProfile::parse(text);
+    check_problems(text, parsed.as_ref().err().cloned());
+    let shipped = BUILT_IN.map(|(_, text)| ConverterProfile::parse(text).ok());
+    for profile in shipped.into_iter().chain([parsed.ok()]).flatten() {
+        check_converter(&profile, sent, chunk);
+    }
+    let mut pulses = Pulses::new(PulseRule::default());
+    let mut at_us = 0;
+    for &byte in sent {
+        at_us += u64::from(byte) * 250;
+        let line = if byte & 1 == 0 { Line::D0 } else { Line::D1 };
+        let _ = pulses.fell(line, at_us);
+    }
+    let _ = pulses.silent_until(u64::MAX);
+    assert_eq!(pulses.poll_timeout(), None, "a silence ends everything");
+}
+
+fn check_converter(profile: &ConverterProfile, sent: &[u8], chunk: usize) {
+    let lines = match &profile.framing {
+        Framing::Lines(rule) => Lines::of_text(rule.clone()),
+        Framing::Stx(rule) => Lines::of_stx(*rule),
+        Framing::Modbus(map) => {
+            let pairs = sent.chunks_exact(2);
+            let words: Vec<u16> = pairs
+                .map(|pair| u16::from_be_bytes([pair[0], pair[1]]))
+                .collect();
+            let _ = map.card(&words);
+            assert!(!map.request().pdu().bytes().is_empty());
+            return;
+        }
+    };
+    let (mut whole, mut cut) = (Vec::new(), Vec::new());
+    lines.clone().push(sent, |frame| whole.push(frame));
+    let mut again = lines;
+    for bytes in sent.chunks(chunk) {
+        again.push(bytes, |frame| cut.push(frame));
+    }
+    assert_eq!(whole, cut, "however it is cut");
+    for frame in whole.into_iter().flatten() {
+        let _ = profile.keypad.key(&frame);
     }
 }
 

@@ -73,7 +73,7 @@ pub(super) enum Step {
 
 /// How an exchange ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     Reply(ReplyValue),
     /// The board refused, with this exception code.
     Exception(u8),
