@@ -169,7 +169,6 @@ address = "127.0.0.1:{board_port}"
         ];
         let changes = Changes {
             changes: records.into_iter().map(Change::Put).collect(),
-            ..Changes::default()
         };
         self.daemon
             .call(async |client| client.apply(&changes, None).await)

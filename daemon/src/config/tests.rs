@@ -41,6 +41,44 @@ fn the_shipped_file_is_valid_with_every_key_switched_on() {
     assert!(uplink.tls.unwrap().client.is_some() && uplink.login.is_some());
 }
 
+const FOUR_DOORS: &str = include_str!("../../../config/examples/four-doors.toml");
+
+/// The guide shows the example as it is shipped, and the example is served as it stands.
+#[test]
+fn the_worked_example_of_the_hardware_guide_is_valid() {
+    let guide = include_str!("../../../docs/hardware.md");
+    let (_, shown) = guide.split_once("```toml\n").unwrap();
+    let (shown, _) = shown.split_once("```").unwrap();
+    assert_eq!(shown, FOUR_DOORS);
+    let config = SiteConfig::parse(FOUR_DOORS).unwrap_or_else(|problems| panic!("{problems}"));
+    let readers: Vec<_> = config.reader_names().map(|name| &**name).collect();
+    assert_eq!(
+        readers,
+        ["main-in", "staff-in", "store-in", "lab-in", "lab-out"]
+    );
+    let profiles = crate::relays::profiles::Profiles::load(None).unwrap();
+    let board = profiles.by_name(&config.boards[0].profile).unwrap();
+    // Two inputs and a relay for each door; the commands of the example use no others.
+    assert!(board.inputs >= 8 && board.outputs >= 4);
+    let commands = include_str!("../../../config/examples/four-doors.sh");
+    let words = commands.lines().filter(|line| !line.starts_with('#'));
+    let words = words.flat_map(str::split_whitespace);
+    for word in words.clone() {
+        if let Some(number) = word.strip_prefix("cabinet:") {
+            assert!((1..=8).contains(&number.parse::<u16>().unwrap()), "{word}");
+        }
+    }
+    for reader in readers {
+        assert_eq!(
+            words.clone().filter(|word| *word == reader).count(),
+            1,
+            "{reader}"
+        );
+    }
+    assert_eq!(&*config.boards[0].name, "cabinet");
+    assert_eq!(config.formats_in_use.unwrap(), ["H10301"]);
+}
+
 fn problems(text: &str) -> Vec<String> {
     SiteConfig::parse(text)
         .unwrap_err()

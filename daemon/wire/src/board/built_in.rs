@@ -3,10 +3,14 @@
 use super::{BoardProfile, ProfileErrors};
 
 /// Name and text of every profile compiled in: the files of `config/boards/` as shipped.
-pub const BUILT_IN: [(&str, &str); 3] = [
+pub const BUILT_IN: [(&str, &str); 11] = [
     (
         "generic-coil",
         include_str!("../../../../config/boards/generic-coil.toml"),
+    ),
+    (
+        "generic-register",
+        include_str!("../../../../config/boards/generic-register.toml"),
     ),
     (
         "waveshare-rtu-relay-8ch",
@@ -15,6 +19,34 @@ pub const BUILT_IN: [(&str, &str); 3] = [
     (
         "waveshare-rtu-relay-d-8ch",
         include_str!("../../../../config/boards/waveshare-rtu-relay-d-8ch.toml"),
+    ),
+    (
+        "waveshare-poe-eth-relay-8ch",
+        include_str!("../../../../config/boards/waveshare-poe-eth-relay-8ch.toml"),
+    ),
+    (
+        "waveshare-poe-eth-relay-b-8ch",
+        include_str!("../../../../config/boards/waveshare-poe-eth-relay-b-8ch.toml"),
+    ),
+    (
+        "advantech-adam-6050",
+        include_str!("../../../../config/boards/advantech-adam-6050.toml"),
+    ),
+    (
+        "advantech-adam-6060",
+        include_str!("../../../../config/boards/advantech-adam-6060.toml"),
+    ),
+    (
+        "eletechsup-r4d8a08",
+        include_str!("../../../../config/boards/eletechsup-r4d8a08.toml"),
+    ),
+    (
+        "rlh-smart-8",
+        include_str!("../../../../config/boards/rlh-smart-8.toml"),
+    ),
+    (
+        "wirenboard-mr6c",
+        include_str!("../../../../config/boards/wirenboard-mr6c.toml"),
     ),
 ];
 

@@ -46,6 +46,94 @@ fn a_generic_board_is_driven_by_coils() {
 }
 
 #[test]
+fn boards_that_people_buy_are_driven_as_their_makers_say() {
+    let register = |address, value| ModbusRequest::WriteRegister { address, value };
+    let coils = |address, count| ModbusRequest::ReadCoils { address, count };
+    let discrete = |address, count| ModbusRequest::ReadDiscreteInputs { address, count };
+    let holding = |address, count| ModbusRequest::ReadHoldingRegisters { address, count };
+    // Name; output 2 on and off; read back; inputs; whether it times pulses.
+    let table = [
+        (
+            "generic-register",
+            register(1, 1),
+            register(1, 0),
+            holding(0, 16),
+            None,
+            false,
+        ),
+        (
+            "waveshare-poe-eth-relay-8ch",
+            coil(1, 0xFF00),
+            coil(1, 0),
+            coils(0, 8),
+            None,
+            true,
+        ),
+        (
+            "waveshare-poe-eth-relay-b-8ch",
+            coil(1, 0xFF00),
+            coil(1, 0),
+            coils(0, 8),
+            Some(discrete(0, 8)),
+            true,
+        ),
+        (
+            "advantech-adam-6050",
+            coil(17, 0xFF00),
+            coil(17, 0),
+            coils(16, 6),
+            Some(coils(0, 12)),
+            false,
+        ),
+        (
+            "advantech-adam-6060",
+            coil(17, 0xFF00),
+            coil(17, 0),
+            coils(16, 6),
+            Some(coils(0, 6)),
+            false,
+        ),
+        (
+            "eletechsup-r4d8a08",
+            register(2, 0x0100),
+            register(2, 0x0200),
+            holding(1, 8),
+            None,
+            false,
+        ),
+        (
+            "rlh-smart-8",
+            register(1, 2),
+            register(1, 1),
+            coils(0, 8),
+            None,
+            false,
+        ),
+        (
+            "wirenboard-mr6c",
+            coil(1, 0xFF00),
+            coil(1, 0),
+            coils(0, 6),
+            Some(discrete(0, 7)),
+            false,
+        ),
+    ];
+    for (name, on, off, back, inputs, times_pulses) in table {
+        let board = shipped(name);
+        assert_eq!(board.drive(2, OutputState::On), Some(on), "{name}");
+        assert_eq!(board.drive(2, OutputState::Off), Some(off), "{name}");
+        assert_eq!(board.read_outputs(), Some(back), "{name}");
+        assert_eq!(board.read_inputs(), inputs, "{name}");
+        assert_eq!(board.pulse(2, 5000).is_some(), times_pulses, "{name}");
+    }
+    let registers = ReplyValue::Registers(vec![0, 1, 0, 0, 0, 0, 0, 1]);
+    assert_eq!(
+        shipped("eletechsup-r4d8a08").output_levels(&registers),
+        Some(0x82)
+    );
+}
+
+#[test]
 fn a_waveshare_board_times_pulses_itself() {
     let board = shipped("waveshare-rtu-relay-8ch");
     // The maker's example: relay 0 on for 7 * 100 ms.
