@@ -5,7 +5,9 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{Gid, Group, Uid, User, geteuid};
-use tokio_serial::{ClearBuffer, DataBits, FlowControl, SerialPort, StopBits};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio_serial::{ClearBuffer, DataBits, FlowControl, SerialPort, SerialPortBuilder, StopBits};
 
 pub use tokio_serial::SerialStream;
 
@@ -73,8 +75,14 @@ pub enum SerialError {
 /// from an async task: that blocks the thread until the last bit is on the wire, and the kernel
 /// sends what was written all the same.
 pub fn open(settings: &SerialSettings) -> Result<SerialStream, SerialError> {
-    let path = &settings.path;
-    let builder = tokio_serial::new(path.to_string_lossy(), settings.baud)
+    let port = SerialStream::open(&builder(settings)).map_err(|error| explain(settings, error))?;
+    port.clear(ClearBuffer::All)
+        .map_err(|error| explain(settings, error))?;
+    Ok(port)
+}
+
+fn builder(settings: &SerialSettings) -> SerialPortBuilder {
+    tokio_serial::new(settings.path.to_string_lossy(), settings.baud)
         .data_bits(DataBits::Eight)
         .stop_bits(StopBits::One)
         .flow_control(FlowControl::None)
@@ -83,16 +91,72 @@ pub fn open(settings: &SerialSettings) -> Result<SerialStream, SerialError> {
             Parity::Even => tokio_serial::Parity::Even,
             Parity::Odd => tokio_serial::Parity::Odd,
         })
-        .exclusive(true);
-    let port = SerialStream::open(&builder).map_err(|error| explain(settings, error))?;
-    port.clear(ClearBuffer::All)
-        .map_err(|error| explain(settings, error))?;
-    Ok(port)
+        .exclusive(true)
 }
 
-/// Sets the bits per second of an open port. What is still being sent is spoiled.
-pub fn set_baud(port: &mut SerialStream, baud: u32) -> io::Result<()> {
-    port.set_baud_rate(baud).map_err(io::Error::from)
+/// A serial port for hundreds of short frames a second: its thread is woken by what arrives, not
+/// by every few bytes that have left, and writing never waits.
+#[derive(Debug)]
+pub struct SerialLine {
+    port: AsyncFd<mio_serial::SerialStream>,
+}
+
+impl SerialLine {
+    /// Opens a port as [`open`] does.
+    pub fn open(settings: &SerialSettings) -> Result<Self, SerialError> {
+        let explain = |error| explain(settings, error);
+        let port = mio_serial::SerialStream::open(&builder(settings)).map_err(explain)?;
+        port.clear(ClearBuffer::All).map_err(explain)?;
+        #[expect(
+            deprecated,
+            reason = "its successor is unsafe; what it asks for holds: the port owns its descriptor"
+        )]
+        let port = AsyncFd::with_interest(port, Interest::READABLE);
+        let port = port.map_err(|error| explain(error.into()))?;
+        Ok(Self { port })
+    }
+
+    /// Reads what has arrived, or waits for it. Cancel-safe: a read that is dropped has taken
+    /// nothing.
+    pub async fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let mut ready = self.port.readable_mut().await?;
+            match io::Read::read(ready.get_inner_mut(), into) {
+                Ok(count) => {
+                    // All that there was: whatever comes next makes the port readable anew.
+                    if 0 < count && count < into.len() {
+                        ready.clear_ready();
+                    }
+                    return Ok(count);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready.clear_ready(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Hands a frame to the kernel, which sends it. What does not fit in the kernel's buffer (4 KiB
+    /// at least, and a bus waits for the answer to each frame) is dropped: nobody takes the bytes.
+    pub fn write(&mut self, frame: &[u8]) -> io::Result<()> {
+        let mut rest = frame;
+        while !rest.is_empty() {
+            match io::Write::write(self.port.get_mut(), rest) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => rest = &rest[count..],
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets the bits per second. What is still being sent is spoiled.
+    pub fn set_baud(&mut self, baud: u32) -> io::Result<()> {
+        let port = self.port.get_mut();
+        port.set_baud_rate(baud).map_err(io::Error::from)
+    }
 }
 
 /// Throws away what was received and not read yet.
@@ -199,6 +263,31 @@ mod tests {
         assert!(matches!(error, SerialError::Busy { .. }), "{error}");
         drop(port);
         assert!(open(&settings).is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_line_is_read_piece_by_piece_and_written_without_waiting() {
+        let master = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let settings = settings(ptsname_r(&master).unwrap());
+        let mut line = SerialLine::open(&settings).unwrap();
+        let mut read = [0; 8];
+        for piece in [&b"\x03\r"[..], b"\n", b"12345678", b"9"] {
+            nix::unistd::write(&master, piece).unwrap();
+            let count = line.read(&mut read).await.unwrap();
+            assert_eq!(&read[..count], piece);
+        }
+        line.write(b"\n\x00").unwrap();
+        let mut written = [0; 8];
+        assert_eq!(nix::unistd::read(&master, &mut written).unwrap(), 2);
+        // Nobody reads: what does not fit is dropped, and nothing hangs.
+        for _ in 0..100 {
+            line.write(&[0x55; 1440]).unwrap();
+        }
+        drop(master);
+        // Linux tells a hang-up as an error or as the end.
+        assert_eq!(line.read(&mut read).await.unwrap_or(0), 0);
     }
 
     #[tokio::test]

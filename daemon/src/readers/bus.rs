@@ -3,7 +3,6 @@ use std::io;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use doorward_api::ReaderKey;
 use doorward_core::alarm::{AlarmChange, AlarmKind, AlarmSubject, Condition};
@@ -14,7 +13,6 @@ use doorward_wire::osdp::{
     Address, Baud, BusEvent, Channel, Command, ControlPanel, Keypad, LedRecords, LinkEvent, Mono,
     OfflineReason, PdId, Presence, Token,
 };
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -28,7 +26,7 @@ use crate::clock::Clock;
 use crate::config::Parity;
 use crate::doors::{Live, LiveOutbox, ReaderStatus};
 use crate::keys::KeyOrder;
-use crate::serial::{self, SerialError, SerialSettings, SerialStream};
+use crate::serial::{SerialError, SerialLine, SerialSettings};
 
 /// Bytes read from the line at once: more than the longest OSDP frame (1440, clause 5.7).
 const READ_BYTES: usize = 2048;
@@ -184,22 +182,23 @@ impl Bus {
             baud: self.setup.baud.rate(),
             parity: Parity::None,
         };
-        let mut port = serial::open(&settings)?;
+        let mut port = SerialLine::open(&settings)?;
         self.port_baud = self.setup.baud;
-        let timer = LineTimer::new().map_err(|error| self.lost(error))?;
+        let mut timer = LineTimer::new().map_err(|error| self.lost(error))?;
         backoff.reset();
         self.port_works().await;
         let mut received = [0; READ_BYTES];
         let mut frame = Vec::with_capacity(READ_BYTES);
         loop {
             self.transmit(&mut port, &mut frame)
-                .await
                 .map_err(|error| self.lost(error))?;
             self.report().await;
-            let delay = self.setup.panel.poll_timeout().map(|at| self.until(at));
-            timer.set(delay).map_err(|error| self.lost(error))?;
+            let next = self.setup.panel.poll_timeout();
+            timer
+                .set(next, self.now())
+                .map_err(|error| self.lost(error))?;
             match self
-                .wait(&mut port, &timer, &mut received)
+                .wait(&mut port, &mut timer, &mut received)
                 .await
                 .map_err(|error| self.lost(error))?
             {
@@ -220,8 +219,8 @@ impl Bus {
 
     async fn wait(
         &mut self,
-        port: &mut SerialStream,
-        timer: &LineTimer,
+        port: &mut SerialLine,
+        timer: &mut LineTimer,
         received: &mut [u8],
     ) -> io::Result<Wake> {
         // Cancel-safe: a read that is dropped has taken no bytes, a timer that went off stays so
@@ -239,7 +238,7 @@ impl Bus {
         }
     }
 
-    async fn transmit(&mut self, port: &mut SerialStream, frame: &mut Vec<u8>) -> io::Result<()> {
+    fn transmit(&mut self, port: &mut SerialLine, frame: &mut Vec<u8>) -> io::Result<()> {
         loop {
             frame.clear();
             let now = self.now();
@@ -247,19 +246,15 @@ impl Bus {
                 return Ok(());
             };
             if transmit.baud != self.port_baud {
-                serial::set_baud(port, transmit.baud.rate())?;
+                port.set_baud(transmit.baud.rate())?;
                 self.port_baud = transmit.baud;
             }
-            port.write_all(frame).await?;
+            port.write(frame)?;
         }
     }
 
     pub(super) fn now(&self) -> Mono {
         Mono::from_micros(self.setup.clock.now().mono.0)
-    }
-
-    fn until(&self, at: Mono) -> Duration {
-        Duration::from_micros(at.since_us(self.now()))
     }
 
     /// Hands what happened to the controller.

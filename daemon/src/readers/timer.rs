@@ -2,6 +2,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::time::Duration;
 
+use doorward_wire::osdp::Mono;
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use tokio::io::unix::AsyncFd;
@@ -11,6 +12,8 @@ use tokio::io::unix::AsyncFd;
 #[derive(Debug)]
 pub(super) struct LineTimer {
     timer: AsyncFd<PollableTimer>,
+    /// When it goes off.
+    armed: Option<Mono>,
 }
 
 impl LineTimer {
@@ -22,27 +25,32 @@ impl LineTimer {
             reason = "its successor is unsafe; what it asks for holds: the timer owns its descriptor"
         )]
         let timer = AsyncFd::new(PollableTimer(timer))?;
-        Ok(Self { timer })
+        Ok(Self { timer, armed: None })
     }
 
-    /// Goes off once after `delay`, at once for zero, or never.
-    pub(super) fn set(&self, delay: Option<Duration>) -> io::Result<()> {
-        let PollableTimer(timer) = self.timer.get_ref();
-        match delay {
-            Some(delay) => {
-                // Zero would switch the timer off.
-                let delay = TimeSpec::from_duration(delay.max(Duration::from_nanos(1)));
-                timer.set(Expiration::OneShot(delay), TimerSetTimeFlags::empty())?;
-            }
-            None => timer.unset()?,
+    /// Goes off at a time, which may be past; or earlier, if it was set to go off earlier: a
+    /// deadline that is put off with every frame costs no system call.
+    pub(super) fn set(&mut self, at: Option<Mono>, now: Mono) -> io::Result<()> {
+        let Some(at) = at else {
+            return Ok(());
+        };
+        if self.armed.is_some_and(|armed| armed <= at) {
+            return Ok(());
         }
+        let delay = Duration::from_micros(at.since_us(now));
+        // Zero would switch the timer off.
+        let delay = TimeSpec::from_duration(delay.max(Duration::from_nanos(1)));
+        let PollableTimer(timer) = self.timer.get_ref();
+        timer.set(Expiration::OneShot(delay), TimerSetTimeFlags::empty())?;
+        self.armed = Some(at);
         Ok(())
     }
 
     /// Waits until it goes off. Cancel-safe: a timer that went off stays so until it is set anew.
-    pub(super) async fn wait(&self) -> io::Result<()> {
+    pub(super) async fn wait(&mut self) -> io::Result<()> {
         let mut ready = self.timer.readable().await?;
         ready.clear_ready();
+        self.armed = None;
         Ok(())
     }
 }
