@@ -3,6 +3,7 @@ use std::io;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use doorward_api::ReaderKey;
 use doorward_core::alarm::{AlarmChange, AlarmKind, AlarmSubject, Condition};
