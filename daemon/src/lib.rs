@@ -14,6 +14,7 @@ pub mod change;
 pub mod clock;
 pub mod config;
 pub mod doors;
+pub mod guard;
 pub mod keys;
 pub mod permit;
 pub mod presets;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use doorwardd::guard;
 use doorwardd::run::{self, Options};
 use doorwardd::system::exit::Exit;
 use log::LevelFilter;
@@ -37,6 +38,9 @@ enum Command {
     Run,
     /// Check the configuration and the files it names, then exit.
     Check,
+    /// Let the relays go when the daemon dies; the daemon starts it.
+    #[command(hide = true)]
+    Guard,
 }
 
 const EXIT_CODES: &str = "\
@@ -54,10 +58,15 @@ fn main() -> ExitCode {
             return if usage { Exit::Usage } else { Exit::Ok }.into();
         }
     };
-    let options = Options::new(arguments.config, arguments.log);
+    let mut options = Options::new(arguments.config, arguments.log);
     match arguments.command.unwrap_or(Command::Run) {
-        Command::Run => run::run(&options),
+        Command::Run => {
+            // Without its own path the daemon serves the doors all the same, and says so.
+            options.guardian = std::env::current_exe().ok();
+            run::run(&options)
+        }
         Command::Check => run::check(&options),
+        Command::Guard => guard::stand(&options.config, options.log),
     }
     .into()
 }

@@ -11,6 +11,7 @@
 mod changes;
 mod denials;
 mod doors;
+mod guard;
 mod house;
 mod keys;
 mod lines;

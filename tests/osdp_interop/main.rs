@@ -1,6 +1,8 @@
 //! OSDP between independent implementations, on a line as slow as a real one.
 
 #[cfg(test)]
+mod attacks;
+#[cfg(test)]
 mod our_panel;
 #[cfg(test)]
 mod our_reader;

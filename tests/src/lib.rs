@@ -1,6 +1,7 @@
 //! What the end-to-end tests and benches share: real peers, and a line to meet them on.
 
 pub mod appliance;
+pub mod attacks;
 pub mod bench;
 pub mod card_peer;
 pub mod daemon;
@@ -10,3 +11,4 @@ pub mod osdp_bus;
 pub mod osdp_device;
 pub mod osdp_peer;
 pub mod peer;
+pub mod safe_relay;

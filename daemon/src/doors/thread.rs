@@ -23,6 +23,8 @@ use crate::readers::{
     Bus, BusReader, BusSetup, CardReader, FeedbackSender, KeyLine, WiegandPlan, WiegandReader,
     WiegandSetup,
 };
+use crate::guard::GuardNews;
+use crate::readers::{Bus, BusReader, BusSetup, CardReader, KeyLine};
 use crate::relays::RelayLine;
 use crate::relays::config::LineConfig;
 use crate::store::{AppendAck, EventSink, StateSink, TableView};
@@ -46,6 +48,7 @@ pub(crate) struct DoorsSetup {
     pub(crate) wiegand: Vec<WiegandPlan>,
     /// One a serial line or TCP board; each says which boards are on it.
     pub(crate) lines: Vec<LineConfig>,
+    pub(crate) guard: GuardNews,
     pub(crate) cards: Arc<CardReader>,
     pub(crate) clock: Arc<Clock>,
     pub(crate) events: EventSink,
@@ -143,6 +146,7 @@ async fn serve(setup: DoorsSetup, served: oneshot::Sender<()>) {
         readers,
         boards: boards.into_values().collect(),
         lines,
+        guard: setup.guard,
         events: setup.events,
         live,
         states: setup.states,

@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::handle::{Alarm, BoardStatus, DoorsRequest, Live};
 use super::live::LiveOutbox;
 use crate::clock::Clock;
+use crate::guard::GuardNews;
 use crate::readers::FeedbackSender;
 use crate::relays::RelayLineHandle;
 use crate::store::{AppendAck, EventSink, StateSink, TableView};
@@ -37,6 +38,7 @@ pub(super) struct Devices {
     /// For each board by its number: its name, and which line it is on.
     pub(super) boards: Vec<(DeviceName, usize)>,
     pub(super) lines: Vec<RelayLineHandle>,
+    pub(super) guard: GuardNews,
     pub(super) events: EventSink,
     pub(super) live: LiveOutbox,
     pub(super) states: StateSink,
@@ -340,6 +342,7 @@ impl Turns {
         let Ok(board) = u16::try_from(at).map(BoardIx) else {
             return;
         };
+        self.devices.guard.output(board, relay.output);
         if let Some(line) = self.devices.lines.get(boards[at].1)
             && let Err(error) = line.set_safe(board, relay.output, OutputState::Off)
         {

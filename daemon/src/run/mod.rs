@@ -23,6 +23,9 @@ pub struct Options {
     pub log: LevelFilter,
     /// Another source of wall time than `site.toml` says, for demonstrations.
     pub wall: Option<WallSource>,
+    /// The program whose command `guard` lets the relays go if this process dies; none for boards
+    /// that are not real.
+    pub guardian: Option<PathBuf>,
 }
 
 impl Options {
@@ -33,6 +36,7 @@ impl Options {
             config,
             log,
             wall: None,
+            guardian: None,
         }
     }
 }
@@ -70,7 +74,7 @@ fn told(error: &dyn Error) -> String {
 pub fn run(options: &Options) -> Exit {
     logging::start(options.log);
     let served =
-        Prepared::load(&options.config).and_then(|prepared| stages::serve(prepared, options.wall));
+        Prepared::load(&options.config).and_then(|prepared| stages::serve(prepared, options));
     match served {
         Ok(()) => Exit::Ok,
         Err(fault) => {

@@ -15,10 +15,11 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::office::{self, OfficeSetup};
-use super::{Fault, Prepared};
+use super::{Fault, Options, Prepared};
 use crate::clock::{Clock, WallSource};
 use crate::config::ClockRule;
 use crate::doors::{self, DoorsHandle, DoorsSetup, KEPT_DOOR, KEPT_PEOPLE, live_channel};
+use crate::guard::{self, Guard, GuardNews};
 use crate::relays::config::LineConfig;
 use crate::store::{StateSink, Store, StoreError, StoreOptions, TableView};
 use crate::system::exit::Exit;
@@ -53,20 +54,26 @@ fn system(error: &std::io::Error) -> Fault {
 }
 
 /// Serves the doors until a signal says stop.
-pub(super) fn serve(mut prepared: Prepared, wall: Option<WallSource>) -> Result<(), Fault> {
+pub(super) fn serve(mut prepared: Prepared, options: &Options) -> Result<(), Fault> {
     let (store, store_thread) = Store::open(&prepared.config.data, StoreOptions::default())?;
-    let source = wall.unwrap_or(match prepared.config.doors.clock {
+    guard::wait_for_previous(&prepared.config.data);
+    let source = options.wall.unwrap_or(match prepared.config.doors.clock {
         ClockRule::Auto => WallSource::System,
         ClockRule::Trusted => WallSource::SystemTrusted,
     });
     let clock = Arc::new(Clock::new(source, store.newest_event_wall()?));
-    let served = serve_on(&mut prepared, &store, &clock);
+    let served = serve_on(&mut prepared, options, &store, &clock);
     store.stop();
     store_thread.join();
     served
 }
 
-fn serve_on(prepared: &mut Prepared, store: &Store, clock: &Arc<Clock>) -> Result<(), Fault> {
+fn serve_on(
+    prepared: &mut Prepared,
+    options: &Options,
+    store: &Store,
+    clock: &Arc<Clock>,
+) -> Result<(), Fault> {
     let office = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(OFFICE_THREADS)
         .thread_name("office")
@@ -89,6 +96,8 @@ fn serve_on(prepared: &mut Prepared, store: &Store, clock: &Arc<Clock>) -> Resul
     };
     let (buses, keeping) = prepared.bus_plans()?;
     let (keeper, keys) = prepared.key_keeper(keeping, store, clock);
+    let lines = with_safe_states(std::mem::take(&mut prepared.lines), &doors);
+    let guard = stand_guard(options, &lines);
     let (doors, ready) = doors::start(DoorsSetup {
         controller: ControllerConfig {
             readers: prepared.reader_names(),
@@ -100,6 +109,8 @@ fn serve_on(prepared: &mut Prepared, store: &Store, clock: &Arc<Clock>) -> Resul
         buses,
         wiegand: std::mem::take(&mut prepared.wiegand),
         lines: with_safe_states(std::mem::take(&mut prepared.lines), &doors),
+        lines,
+        guard: guard.as_ref().map_or_else(GuardNews::nobody, Guard::news),
         revision: table.revision()?,
         records: doors_hang_on(&table)?,
         doors,
@@ -144,10 +155,28 @@ fn serve_on(prepared: &mut Prepared, store: &Store, clock: &Arc<Clock>) -> Resul
     let left = || STOP_MAX.saturating_sub(stopping.elapsed());
     stop.cancel();
     doors.join_within(left());
+    if let Some(guard) = guard {
+        guard.dismiss(left());
+    }
     warming.join_within(left());
     office.shutdown_timeout(left());
     log::info!("stopped after {} ms", stopping.elapsed().as_millis());
     result
+}
+
+/// Has a second process let the relays go if this one dies. Doors are served without it, too.
+fn stand_guard(options: &Options, lines: &[LineConfig]) -> Option<Guard> {
+    let program = options.guardian.clone().filter(|_| !lines.is_empty())?;
+    let boards = lines.iter().flat_map(|line| &line.boards);
+    let outputs =
+        boards.flat_map(|board| board.safe.iter().map(|(output, _)| (board.board, *output)));
+    match Guard::start(program, options.config.clone(), outputs.collect()) {
+        Ok(guard) => Some(guard),
+        Err(error) => {
+            log::error!("no guardian lets the relays go if this process dies: {error}");
+            None
+        }
+    }
 }
 
 /// Every output that a door uses is released whenever its board is left alone: a strike locks, a

@@ -13,7 +13,9 @@ pub mod figures;
 pub mod formats;
 pub mod idle;
 pub mod opening;
+pub mod osdp_attacks;
 pub mod reader_recovery;
+pub mod safe_relay;
 pub mod schedules;
 pub mod startup;
 
@@ -35,9 +37,15 @@ pub enum Bench {
     Formats(formats::Options),
     /// What the daemon needs while nobody comes
     Idle(idle::Options),
+    /// The published attacks on OSDP and some more, with a man in the middle: none may succeed, and no
+    /// card may go over the line readably
+    OsdpAttacks(osdp_attacks::Options),
     /// A reader unplugged and plugged back: how soon it is back in Secure Channel, and what its
     /// neighbour notices of its absence; and the same with libosdp as the control panel
     ReaderRecovery(reader_recovery::Options),
+    /// The daemon is killed in the middle of a pulse, on boards with and without pulses of their own:
+    /// how often the relay is off in time
+    SafeRelay(safe_relay::Options),
     /// How long the access index takes to warm, and how much memory it needs then
     Startup(startup::Options),
     /// Whether schedules are right, against Python's zoneinfo in every time zone
@@ -56,8 +64,10 @@ impl Bench {
             Self::Decide(options) => print(&decide::run(&options)?),
             Self::Formats(options) => print(&formats::run(&options)?),
             Self::Idle(options) => print(&idle::run(&options)?),
+            Self::OsdpAttacks(options) => print(&osdp_attacks::run(&options)?),
             Self::ReaderRecovery(options) => print(&reader_recovery::run(&options)?),
             Self::Startup(options) => print(&startup::run(&options)?),
+            Self::SafeRelay(options) => print(&safe_relay::run(&options)?),
             Self::Schedules(options) => print(&schedules::run(&options)?),
         }
     }
