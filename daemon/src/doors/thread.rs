@@ -19,12 +19,11 @@ use super::handle::{DoorsRequest, Live};
 use super::live::LiveOutbox;
 use super::turns::{Devices, Inboxes, PlanActivation, Turns};
 use crate::clock::Clock;
+use crate::guard::GuardNews;
 use crate::readers::{
     Bus, BusReader, BusSetup, CardReader, FeedbackSender, KeyLine, WiegandPlan, WiegandReader,
     WiegandSetup,
 };
-use crate::guard::GuardNews;
-use crate::readers::{Bus, BusReader, BusSetup, CardReader, KeyLine};
 use crate::relays::RelayLine;
 use crate::relays::config::LineConfig;
 use crate::store::{AppendAck, EventSink, StateSink, TableView};

@@ -108,7 +108,6 @@ fn serve_on(
         },
         buses,
         wiegand: std::mem::take(&mut prepared.wiegand),
-        lines: with_safe_states(std::mem::take(&mut prepared.lines), &doors),
         lines,
         guard: guard.as_ref().map_or_else(GuardNews::nobody, Guard::news),
         revision: table.revision()?,

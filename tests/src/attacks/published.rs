@@ -98,7 +98,7 @@ pub(super) fn downgrade() -> Result<Outcome> {
         let reply = match (frame.way, frame.code()) {
             (Way::Command, CHLNG) => Reply::Nak(NakCode::SecurityUnsupported),
             (Way::Command, CAP) => Reply::Capabilities(lies),
-            (Way::Command, POLL) if frame.security().is_none() => forgery.clone(),
+            (Way::Command, POLL) if frame.security().is_none() => forgery,
             // Ends the session that is up.
             (Way::Command, _) if frame.security().is_some() => {
                 Reply::Nak(NakCode::SecurityConditions)
