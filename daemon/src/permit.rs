@@ -56,6 +56,8 @@ pub enum Action {
     OperateDoor,
     /// Say how doors stand: modes, until somebody says otherwise.
     StandDoors,
+    /// Find readers on OSDP buses, and raise their speed.
+    TuneBuses,
     /// Put pending plans of doors in force.
     ActivatePlans,
     /// Give readers keys of their own.

@@ -18,6 +18,11 @@ delete /v1/areas/{id}
 get    /v1/areas/{id}
 put    /v1/areas/{id}
 get    /v1/areas/{id}/inside
+get    /v1/buses
+post   /v1/buses/{name}/cancel
+get    /v1/buses/{name}/job
+post   /v1/buses/{name}/raise-speed
+post   /v1/buses/{name}/scan
 get    /v1/card_formats
 post   /v1/cards/decode
 post   /v1/cards/encode

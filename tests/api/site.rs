@@ -19,7 +19,7 @@ use doorwardd::clock::{Clock, WallSource};
 use doorwardd::config::PlanRule;
 use doorwardd::doors::{DoorsHandle, DoorsRequest, Live};
 use doorwardd::keys::ReaderKeys;
-use doorwardd::readers::CardReader;
+use doorwardd::readers::{Buses, CardReader};
 use doorwardd::store::{EventSink, Store, StoreOptions, StoreThread};
 use tempfile::TempDir;
 use tokio::sync::{Mutex, mpsc, watch};
@@ -72,6 +72,7 @@ impl Site {
             doors: doors.clone(),
             changes,
             keys: ReaderKeys::unattended(),
+            buses: Buses::default(),
             clock: Arc::clone(&clock),
             policy: Policy::default(),
             activate_plans: PlanRule::AlsoAtConsole,

@@ -39,6 +39,10 @@ pub(crate) struct Plan {
     /// One reader a door; whether it has a key.
     pub(crate) secure: Vec<bool>,
     pub(crate) board: BoardPlan,
+    /// Places on the line besides, for readers that nobody has configured.
+    pub(crate) spare: usize,
+    /// Readers that have no light, no buzzer and no display, and say so.
+    pub(crate) plain: bool,
     /// Whether the readers have power from the beginning.
     pub(crate) powered: bool,
     /// More of `site.toml`.
@@ -58,6 +62,8 @@ impl Default for Plan {
         Self {
             secure: vec![true],
             board: BoardPlan::Tcp,
+            spare: 0,
+            plain: false,
             powered: true,
             more: String::new(),
             doors_more: String::new(),
@@ -98,13 +104,16 @@ impl House {
         let bus = dir.path().join("bus");
         std::fs::create_dir(&bus).unwrap();
         let doors = plan.secure.len();
-        let line = PacedLine::start(&bus, LineSpec::new(BAUD, doors)).unwrap();
+        let line = PacedLine::start(&bus, LineSpec::new(BAUD, doors + plan.spare)).unwrap();
         let mut readers = OsdpReaders::start().unwrap();
         let specs: Vec<_> = plan
             .secure
             .iter()
             .zip(0..)
-            .map(|(&secure, at)| reader_on(&line, at, BAUD, secure.then(|| test_key(at))))
+            .map(|(&secure, at)| ReaderSpec {
+                plain: plan.plain,
+                ..reader_on(&line, at, BAUD, secure.then(|| test_key(at)))
+            })
             .collect();
         if plan.powered {
             for spec in &specs {

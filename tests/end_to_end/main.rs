@@ -8,6 +8,7 @@
     reason = "tests stop at the first surprise"
 )]
 
+mod buses;
 mod changes;
 mod denials;
 mod doors;

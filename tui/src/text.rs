@@ -173,6 +173,7 @@ pub const fn kind(kind: EventKind) -> &'static str {
         EventKind::InstallClosed => "install window closed",
         EventKind::ReaderKeyChanged => "reader has a new key",
         EventKind::ReaderKeyKept => "reader kept its key",
+        EventKind::BusSpeedChanged => "bus speed changed",
     }
 }
 

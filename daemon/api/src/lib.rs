@@ -21,6 +21,7 @@
 //! ```
 
 mod alarm;
+mod bus;
 mod card;
 mod change;
 mod client;
@@ -37,6 +38,10 @@ mod status;
 mod why;
 
 pub use alarm::{AlarmNote, AlarmsPage, AlarmsQuery};
+pub use bus::{
+    BusJob, BusJobKind, BusJobState, BusStatus, FoundReader, RaiseSpeedBody, ReaderFigures,
+    ReaderIdentity, ReaderSpeed, ScanBody,
+};
 pub use card::{
     CardFormat, CardFormats, CardReading, DecodeBody, DecodedCard, EncodeBody, EncodedCard,
 };

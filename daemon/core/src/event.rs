@@ -189,6 +189,8 @@ pub enum EventKind {
     ReaderKeyChanged,
     /// A reader was to be given a new key, and has the one before.
     ReaderKeyKept,
+    /// An operator has had the speed of an OSDP bus raised; the note says what became of it.
+    BusSpeedChanged,
 }
 
 /// Why a decision came out as it did. The text codes are stable: they are written to logs, sent to

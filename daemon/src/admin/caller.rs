@@ -84,6 +84,7 @@ actions!(
     ChangeTable,
     OperateDoor,
     StandDoors,
+    TuneBuses,
     ActivatePlans,
     KeyReaders
 );

@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::config::PlanRule;
 use crate::doors::{DoorsError, DoorsHandle};
 use crate::keys::ReaderKeys;
-use crate::readers::CardReader;
+use crate::readers::{BusRefusal, Buses, CardReader};
 use crate::store::{Store, StoreError, TableView};
 use doorward_core::controller::CommandError;
 
@@ -33,6 +33,8 @@ pub struct Office {
     pub changes: TableChanges,
     /// Whoever keeps the readers' keys.
     pub keys: ReaderKeys,
+    /// The OSDP buses.
+    pub buses: Buses,
     /// The clock.
     pub clock: Arc<Clock>,
     /// What the site has chosen where a rule leaves a choice.
@@ -207,6 +209,18 @@ impl From<ChangeError> for Refused {
             ChangeError::Invalid(problems) => return Self::fields(problems.0),
             ChangeError::InUse(problems) => return Self::in_use(&problems),
             ChangeError::Store(error) => return error.into(),
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+impl From<BusRefusal> for Refused {
+    fn from(error: BusRefusal) -> Self {
+        let kind = match error {
+            BusRefusal::Unknown(_) => ProblemKind::NotFound,
+            BusRefusal::JobRuns(_) | BusRefusal::Offline(_) => ProblemKind::Conflict,
+            BusRefusal::Busy(_) => ProblemKind::Busy,
+            BusRefusal::PortFails(_) | BusRefusal::Stopped => ProblemKind::Unavailable,
         };
         Self::new(kind, error.to_string())
     }

@@ -23,6 +23,7 @@ use super::routes;
         (name = "places", description = "The site and its sub-places"),
         (name = "doors", description = "Doors, and operating them"),
         (name = "readers", description = "Readers and their keys"),
+        (name = "buses", description = "OSDP buses: figures, finding readers, speed"),
         (name = "users", description = "People, and what they hold"),
         (name = "credentials", description = "Cards and phones"),
         (name = "keys", description = "Bundles of doors with hours"),

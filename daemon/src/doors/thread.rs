@@ -5,12 +5,13 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use doorward_api::BusJob;
 use doorward_core::alarm::AlarmChange;
 use doorward_core::controller::{Controller, ControllerConfig, KeptState, Remembered};
 use doorward_core::ids::{DeviceName, DoorId, ReaderIx};
 use doorward_core::index::AccessIndex;
 use doorward_core::model::{Door, Record};
-use doorward_wire::osdp::{Baud, ControlPanel};
+use doorward_wire::osdp::{Baud, ControlPanel, Mono};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinSet, LocalSet};
 use tokio_util::sync::CancellationToken;
@@ -21,8 +22,8 @@ use super::turns::{Devices, Inboxes, PlanActivation, Turns};
 use crate::clock::Clock;
 use crate::guard::GuardNews;
 use crate::readers::{
-    Bus, BusReader, BusSetup, CardReader, FeedbackSender, KeyLine, WiegandPlan, WiegandReader,
-    WiegandSetup,
+    Bus, BusOrder, BusReader, BusSetup, CardReader, FeedbackSender, KEPT_BAUD, KeyLine,
+    WiegandPlan, WiegandReader, WiegandSetup,
 };
 use crate::relays::RelayLine;
 use crate::relays::config::LineConfig;
@@ -63,6 +64,8 @@ pub(crate) struct DoorsSetup {
     /// What was remembered of people then.
     pub(crate) people: Vec<Remembered>,
     pub(crate) activations: mpsc::Sender<PlanActivation>,
+    /// What was ordered of buses and has come to its end.
+    pub(crate) bus_jobs: mpsc::Sender<BusJob>,
     pub(crate) stop: CancellationToken,
 }
 
@@ -74,6 +77,8 @@ pub(crate) struct BusPlan {
     pub(crate) readers: Vec<BusReader>,
     pub(crate) panel: ControlPanel,
     pub(crate) keys: KeyLine,
+    /// What the office asks of it.
+    pub(crate) orders: mpsc::Receiver<BusOrder>,
 }
 
 /// Starts the thread `doors`, and says when they are served. It ends once `stop` is cancelled and
@@ -89,6 +94,24 @@ pub(crate) fn start(setup: DoorsSetup) -> io::Result<(NamedThread, oneshot::Rece
     Ok((thread, ready))
 }
 
+/// Looks for the readers of a bus at the speeds they had when they last answered.
+fn find_where_they_were(plan: &mut BusPlan, states: &StateSink) {
+    let kept = match states.kept(KEPT_BAUD) {
+        Ok(kept) => kept,
+        Err(error) => {
+            log::error!("the speeds of readers are not known: {error}");
+            return;
+        }
+    };
+    for reader in &plan.readers {
+        let rate = kept.get(&*reader.name);
+        let rate = rate.and_then(|rate| core::str::from_utf8(rate).ok()?.parse().ok());
+        if let Some(Ok(baud)) = rate.map(Baud::new) {
+            plan.panel.look_at(Mono::ZERO, reader.address, baud);
+        }
+    }
+}
+
 async fn serve(setup: DoorsSetup, served: oneshot::Sender<()>) {
     let (inputs, input_inbox) = mpsc::channel(INPUTS_MAX);
     let (board_events, board_inbox) = mpsc::channel(BOARD_EVENTS_MAX);
@@ -97,8 +120,9 @@ async fn serve(setup: DoorsSetup, served: oneshot::Sender<()>) {
     let mut tasks = JoinSet::new();
 
     let mut readers = Vec::new();
-    for plan in setup.buses {
+    for mut plan in setup.buses {
         let count = plan.readers.len();
+        find_where_they_were(&mut plan, &setup.states);
         let bus = Bus::new(BusSetup {
             name: plan.name,
             port: plan.port,
@@ -110,6 +134,9 @@ async fn serve(setup: DoorsSetup, served: oneshot::Sender<()>) {
             live: live.clone(),
             clock: Arc::clone(&setup.clock),
             keys: plan.keys,
+            orders: plan.orders,
+            finished: setup.bus_jobs.clone(),
+            states: setup.states.clone(),
             stop: devices_stop.clone(),
         });
         readers.extend((0..count).map(|slot| (bus.feedback(), slot)));

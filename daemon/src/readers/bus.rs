@@ -5,11 +5,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use doorward_api::ReaderKey;
+use doorward_api::{BusJob, ReaderKey};
 use doorward_core::alarm::{AlarmChange, AlarmKind, AlarmSubject, Condition};
 use doorward_core::card::CardBits;
 use doorward_core::controller::{Feedback, Input, ReaderEvent};
 use doorward_core::ids::{DeviceName, ReaderIx};
+use doorward_core::time::Wall;
 use doorward_wire::osdp::{
     Address, Baud, BusEvent, Channel, Command, ControlPanel, Keypad, LedRecords, LinkEvent, Mono,
     OfflineReason, PdId, Presence, Token,
@@ -19,7 +20,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::card::CardReader;
+use super::jobs::RunningJob;
 use super::keys::KeyLine;
+use super::orders::BusOrder;
 use super::signal::signal;
 use super::timer::LineTimer;
 use crate::backoff::Backoff;
@@ -28,6 +31,7 @@ use crate::config::Parity;
 use crate::doors::{Live, LiveOutbox, ReaderStatus};
 use crate::keys::KeyOrder;
 use crate::serial::{SerialError, SerialLine, SerialSettings};
+use crate::store::StateSink;
 
 /// Bytes read from the line at once: more than the longest OSDP frame (1440, clause 5.7).
 const READ_BYTES: usize = 2048;
@@ -54,6 +58,12 @@ pub(crate) struct BusSetup {
     pub(crate) live: LiveOutbox,
     pub(crate) clock: Arc<Clock>,
     pub(crate) keys: KeyLine,
+    /// What the office asks of it.
+    pub(crate) orders: mpsc::Receiver<BusOrder>,
+    /// What was ordered and has come to its end.
+    pub(crate) finished: mpsc::Sender<BusJob>,
+    /// Where the readers' speeds are kept.
+    pub(crate) states: StateSink,
     pub(crate) stop: CancellationToken,
 }
 
@@ -94,6 +104,13 @@ pub(crate) struct Bus {
     port_fails: bool,
     /// What the open port is set to.
     port_baud: Baud,
+    pub(super) is_port_open: bool,
+    /// Since when each reader is online or offline.
+    pub(super) since: Vec<Wall>,
+    /// Readers that have gone to another speed and are not back yet.
+    pub(super) moving: Vec<bool>,
+    pub(super) job: Option<RunningJob>,
+    pub(super) last_job: Option<BusJob>,
 }
 
 /// Why a bus is not served.
@@ -110,6 +127,7 @@ enum Wake {
     Timer,
     Feedback,
     Order(KeyOrder),
+    BusOrder(BusOrder),
     Stop,
 }
 
@@ -136,6 +154,11 @@ impl Bus {
             rotations: vec![None; readers],
             port_fails: false,
             port_baud: setup.baud,
+            is_port_open: false,
+            since: vec![setup.clock.now().wall; readers],
+            moving: vec![false; readers],
+            job: None,
+            last_job: None,
             setup,
         }
     }
@@ -172,6 +195,7 @@ impl Bus {
                 () = tokio::time::sleep_until(until) => return,
                 () = self.setup.stop.cancelled() => return,
                 Some(order) = self.setup.keys.orders.recv() => self.on_order(order, false),
+                Some(order) = self.setup.orders.recv() => self.on_bus_order(order),
             }
         }
     }
@@ -187,6 +211,7 @@ impl Bus {
         self.port_baud = self.setup.baud;
         let mut timer = LineTimer::new().map_err(|error| self.lost(error))?;
         backoff.reset();
+        self.is_port_open = true;
         self.port_works().await;
         let mut received = [0; READ_BYTES];
         let mut frame = Vec::with_capacity(READ_BYTES);
@@ -194,7 +219,10 @@ impl Bus {
             self.transmit(&mut port, &mut frame)
                 .map_err(|error| self.lost(error))?;
             self.report().await;
-            let next = self.setup.panel.poll_timeout();
+            self.work().await;
+            let job = self.job.as_ref().and_then(RunningJob::poll_timeout);
+            let next = [self.setup.panel.poll_timeout(), job];
+            let next = next.into_iter().flatten().min();
             timer
                 .set(next, self.now())
                 .map_err(|error| self.lost(error))?;
@@ -213,6 +241,7 @@ impl Bus {
                 }
                 Wake::Feedback => self.show_waiting(),
                 Wake::Order(order) => self.on_order(order, true),
+                Wake::BusOrder(order) => self.on_bus_order(order),
                 Wake::Stop => return Ok(()),
             }
         }
@@ -235,6 +264,7 @@ impl Bus {
             result = timer.wait() => result.map(|()| Wake::Timer),
             () = self.feedback.wake.notified() => Ok(Wake::Feedback),
             Some(order) = self.setup.keys.orders.recv() => Ok(Wake::Order(order)),
+            Some(order) = self.setup.orders.recv() => Ok(Wake::BusOrder(order)),
             () = self.setup.stop.cancelled() => Ok(Wake::Stop),
         }
     }
@@ -260,7 +290,9 @@ impl Bus {
 
     /// Hands what happened to the controller.
     async fn report(&mut self) {
-        while let Some(BusEvent { address, event }) = self.setup.panel.poll_event() {
+        while let Some(event) = self.setup.panel.poll_event() {
+            self.tell_job(&event);
+            let BusEvent { address, event } = event;
             let Some(slot) = self
                 .setup
                 .readers
@@ -277,7 +309,7 @@ impl Bus {
         }
     }
 
-    async fn send(&self, input: Input) {
+    pub(super) async fn send(&self, input: Input) {
         // An error says that the doors are being stopped.
         let _ = self.setup.inputs.send(input).await;
     }
@@ -287,21 +319,25 @@ impl Bus {
         match event {
             LinkEvent::Online(presence) => {
                 self.online(slot, &presence);
+                if std::mem::replace(&mut self.moving[slot], false) {
+                    return [None, None];
+                }
                 let secure = presence.channel == Channel::Secure;
                 [
                     Some(ReaderEvent::Online),
                     secure.then_some(ReaderEvent::SecureChannelFailed(false)),
                 ]
             }
+            LinkEvent::Offline(reason) if self.is_moving(reason) => {
+                self.moving[slot] = true;
+                [None, None]
+            }
             LinkEvent::Offline(reason) => {
                 // A lost port was told already, once for all its readers.
                 if reason != OfflineReason::LineLost {
                     log::warn!(reader = &*name; "reader `{name}` is offline: {reason:?}");
                 }
-                self.update(slot, |status| {
-                    status.online = false;
-                    status.secure = false;
-                });
+                self.gone(slot);
                 [Some(ReaderEvent::Offline), None]
             }
             LinkEvent::Card(card) => match CardBits::new(card.bit_count(), card.bytes()) {
@@ -339,6 +375,9 @@ impl Bus {
         let secure = presence.channel == Channel::Secure;
         let identity = identity(&presence.id);
         log::info!(reader = &*name, secure; "reader `{name}` is online: {identity}");
+        if !self.moving[slot] {
+            self.since[slot] = self.setup.clock.now().wall;
+        }
         let key = self.known_key(slot);
         self.update(slot, |status| {
             status.online = true;
@@ -347,6 +386,15 @@ impl Bus {
             status.identity = Some(identity);
         });
         self.show(slot, self.steady[slot]);
+    }
+
+    /// The reader is offline.
+    pub(super) fn gone(&mut self, slot: usize) {
+        self.since[slot] = self.setup.clock.now().wall;
+        self.update(slot, |status| {
+            status.online = false;
+            status.secure = false;
+        });
     }
 
     pub(super) fn update(&mut self, slot: usize, change: impl FnOnce(&mut ReaderStatus)) {
@@ -398,8 +446,10 @@ impl Bus {
             self.port_condition(Condition::Present).await;
         }
         let now = self.now();
+        self.port_gone();
         self.setup.panel.line_lost(now);
         self.report().await;
+        self.tell_lost_readers().await;
     }
 
     async fn port_works(&mut self) {

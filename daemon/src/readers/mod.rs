@@ -4,7 +4,10 @@
 mod bus;
 mod card;
 mod converters;
+mod figures;
+mod jobs;
 mod keys;
+mod orders;
 mod signal;
 mod timer;
 mod wiegand;
@@ -12,5 +15,7 @@ mod wiegand;
 pub(crate) use bus::{Bus, BusReader, BusSetup, FeedbackSender};
 pub use card::CardReader;
 pub(crate) use converters::Converters;
+pub(crate) use jobs::KEPT_BAUD;
 pub(crate) use keys::KeyLine;
+pub use orders::{BusOrder, BusRefusal, Buses};
 pub(crate) use wiegand::{WiegandPlan, WiegandReader, WiegandSetup};

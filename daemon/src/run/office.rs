@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use doorward_api::{UplinkState, UplinkStatus};
+use doorward_api::{BusJob, UplinkState, UplinkStatus};
 use doorward_core::alarm::{AlarmChange, AlarmKind, AlarmSubject, Condition};
 use doorward_core::decide::Policy;
+use doorward_core::event::{Event, EventKind};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -17,11 +18,14 @@ use crate::config::PlanRule;
 use crate::doors::{DoorsHandle, LiveInbox, PlanActivation};
 use crate::keys::{KeyKeeper, ReaderKeys};
 use crate::permit::{Action, Operator, authorise};
-use crate::readers::CardReader;
+use crate::readers::{Buses, CardReader};
 use crate::store::{Store, StoreHealth};
 use crate::system::exit::Exit;
 use crate::system::{notify, signals};
 use crate::uplink::{self, Broker, Connection};
+
+/// The longest note of an event, in characters.
+const NOTE_MAX: usize = 200;
 
 /// Everything that the office works with.
 pub(super) struct OfficeSetup {
@@ -37,6 +41,9 @@ pub(super) struct OfficeSetup {
     pub(super) activate_plans: PlanRule,
     /// Plans that somebody activated at their doors.
     pub(super) activations: mpsc::Receiver<PlanActivation>,
+    pub(super) buses: Buses,
+    /// What was ordered of buses and has come to its end.
+    pub(super) bus_jobs: mpsc::Receiver<BusJob>,
     pub(super) cards: Arc<CardReader>,
     pub(super) socket: SocketSettings,
     /// The broker, and its name as people know it.
@@ -79,12 +86,21 @@ pub(super) async fn run(
         activate_plans(setup.activations, changes.clone(), Arc::clone(&setup.clock)),
     ));
     tasks.spawn(setup.keeper.run(stop.clone()));
+    tasks.spawn(until(
+        stop.clone(),
+        record_bus_jobs(
+            setup.bus_jobs,
+            setup.store.clone(),
+            Arc::clone(&setup.clock),
+        ),
+    ));
     let office = Office {
         site: setup.site,
         store: setup.store,
         doors: setup.doors,
         changes,
         keys: setup.keys,
+        buses: setup.buses,
         clock: setup.clock,
         policy: setup.policy,
         activate_plans: setup.activate_plans,
@@ -137,6 +153,34 @@ fn report(name: &str, ended: Result<(), JoinError>) {
     if let Err(error) = ended {
         log::error!("task `{name}` failed: {error}");
     }
+}
+
+/// Writes to the passage log what became of the speed of a bus.
+async fn record_bus_jobs(mut jobs: mpsc::Receiver<BusJob>, store: Store, clock: Arc<Clock>) {
+    let (events, _acks) = store.event_sink();
+    while let Some(job) = jobs.recv().await {
+        let revision = store.view().revision().unwrap_or_default();
+        let now = clock.now();
+        let mut event = Event::new(EventKind::BusSpeedChanged, now.wall, now.trust, revision);
+        event.actor = Some(job.actor.clone());
+        event.note = Some(speed_note(&job));
+        events.append(0, event);
+    }
+}
+
+fn speed_note(job: &BusJob) -> String {
+    let bus = &job.bus;
+    let refused = job.speeds.iter().find(|speed| speed.refusal.is_some());
+    let mut note = match job.baud {
+        Some(baud) => format!("bus {bus}: all readers at {baud} baud"),
+        None => format!("bus {bus}: readers at different speeds"),
+    };
+    if let Some(reader) = refused {
+        let rate = reader.refused_baud.unwrap_or_default();
+        let more = format!("; {} does not take {rate}", reader.name);
+        note.push_str(&more);
+    }
+    note.chars().take(NOTE_MAX).collect()
 }
 
 /// Puts plans in force that were activated at their doors.

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use doorward_core::ids::{DeviceName, ReaderIx};
 use doorward_wire::card::{self, FormatTable};
 use doorward_wire::osdp::{Address, Baud, BusConfig, ControlPanel, Mono, Security};
-
 use tokio::sync::mpsc;
 
 use super::{Fault, told};
@@ -18,7 +17,7 @@ use crate::doors::BusPlan;
 use crate::keys::{
     KeptReader, KeyFolder, KeyKeeper, KeyNews, KeyRing, NEWS_MAX, ORDERS_MAX, ReaderKeys, Seal,
 };
-use crate::readers::{BusReader, CardReader, Converters, KeyLine, WiegandPlan};
+use crate::readers::{BusOrder, BusReader, Buses, CardReader, Converters, KeyLine, WiegandPlan};
 use crate::relays::config::{self as relay_config, LineConfig};
 use crate::relays::profiles::Profiles;
 use crate::store::Store;
@@ -130,13 +129,17 @@ impl Prepared {
 
     /// The buses, each with a panel of its own, sown with fresh random numbers; and the readers on
     /// them with their keys, for whoever keeps those.
-    pub(super) fn bus_plans(&mut self) -> Result<(Vec<BusPlan>, KeyKeeping), Fault> {
+    pub(super) fn bus_plans(
+        &mut self,
+        bus_orders: Vec<mpsc::Receiver<BusOrder>>,
+    ) -> Result<(Vec<BusPlan>, KeyKeeping), Fault> {
         let (news, news_inbox) = mpsc::channel(NEWS_MAX);
         let mut kept = Vec::new();
         let mut rings = std::mem::take(&mut self.rings).into_iter();
         let mut plans = Vec::new();
         let buses = std::mem::take(&mut self.buses).into_iter();
-        for ((bus, readers), config) in buses.zip(&self.config.buses) {
+        let configured = self.config.buses.iter().zip(bus_orders);
+        for ((bus, readers), (config, bus_orders)) in buses.zip(configured) {
             let mut seed = [0; 16];
             getrandom::fill(&mut seed).map_err(|error| Fault {
                 message: format!("no random numbers: {error}"),
@@ -163,6 +166,7 @@ impl Prepared {
                 baud,
                 readers,
                 panel,
+                orders: bus_orders,
                 keys: KeyLine {
                     orders: order_inbox,
                     news: news.clone(),
@@ -197,6 +201,11 @@ impl Prepared {
             Arc::clone(clock),
             keeping.news,
         )
+    }
+
+    /// The office's way to the buses, and the buses' ends of it.
+    pub(super) fn bus_orders(&self) -> (Buses, Vec<mpsc::Receiver<BusOrder>>) {
+        Buses::new(self.config.buses.iter().map(|bus| bus.name.clone()))
     }
 
     /// The broker, once, with its name as people know it.

@@ -31,6 +31,8 @@ const ALARMS_MAX: usize = 16;
 const ALARMS_TOLD_MAX: usize = 1_000;
 /// Activated plans that may wait for the office; of more, the credential must be shown again.
 const ACTIVATIONS_MAX: usize = 16;
+/// Finished orders to buses that may wait for the office to record them.
+const BUS_JOBS_MAX: usize = 16;
 /// Records read at once while the access index warms.
 const WARM_PAGE: usize = 4096;
 /// How long the whole stop may take.
@@ -91,10 +93,12 @@ fn serve_on(
     let table = store.view();
     let doors = all_doors(&table)?;
     let states = store.state_sink();
+    let (bus_ends, bus_orders) = prepared.bus_orders();
+    let (bus_jobs, finished_jobs) = mpsc::channel(BUS_JOBS_MAX);
     let policy = Policy {
         untrusted_clock: prepared.config.doors.untrusted_clock,
     };
-    let (buses, keeping) = prepared.bus_plans()?;
+    let (buses, keeping) = prepared.bus_plans(bus_orders)?;
     let (keeper, keys) = prepared.key_keeper(keeping, store, clock);
     let lines = with_safe_states(std::mem::take(&mut prepared.lines), &doors);
     let guard = stand_guard(options, &lines);
@@ -117,6 +121,7 @@ fn serve_on(
         people: remembered_people(&states)?,
         states,
         activations,
+        bus_jobs,
         cards: Arc::clone(&prepared.cards),
         clock: Arc::clone(clock),
         events,
@@ -143,6 +148,8 @@ fn serve_on(
         policy,
         activate_plans: prepared.config.doors.activate_plans,
         activations: activation_inbox,
+        buses: bus_ends,
+        bus_jobs: finished_jobs,
         cards: Arc::clone(&prepared.cards),
         socket: prepared.socket.clone(),
         broker: prepared.named_broker(),

@@ -239,5 +239,6 @@ pub fn reader_on(line: &PacedLine, index: u8, baud: u32, key: Option<[u8; 16]>) 
         install_mode: false,
         refuses_comset: false,
         fastest_baud: None,
+        plain: false,
     }
 }

@@ -53,6 +53,9 @@ pub struct ReaderSpec {
     /// Answers COMSET with NAK.
     #[serde(default)]
     pub refuses_comset: bool,
+    /// Has no light, no buzzer and no display.
+    #[serde(default)]
+    pub plain: bool,
     /// Answers COMSET with NAK beyond this rate.
     #[serde(default)]
     pub fastest_baud: Option<u32>,

@@ -249,17 +249,21 @@ impl Reader {
 
 fn device_info(spec: &ReaderSpec) -> Result<PdInfoBuilder, String> {
     let text = |error: libosdp::OsdpError| error.to_string();
-    let capabilities = [
+    let mut capabilities = vec![
         PdCapability::ContactStatusMonitoring(PdCapEntity::new(1, 2)),
         PdCapability::OutputControl(PdCapEntity::new(1, 1)),
         PdCapability::CardDataFormat(PdCapEntity::new(1, 1)),
-        PdCapability::LedControl(PdCapEntity::new(4, 1)),
-        PdCapability::AudibleOutput(PdCapEntity::new(2, 1)),
-        PdCapability::TextOutput(PdCapEntity::new(1, 1)),
         PdCapability::CheckCharacterSupport(PdCapEntity::new(1, 0)),
         PdCapability::CommunicationSecurity(PdCapEntity::new(1, 1)),
         PdCapability::ReceiveBufferSize(PdCapEntity::new(0, 1)),
     ];
+    if !spec.plain {
+        capabilities.extend([
+            PdCapability::LedControl(PdCapEntity::new(4, 1)),
+            PdCapability::AudibleOutput(PdCapEntity::new(2, 1)),
+            PdCapability::TextOutput(PdCapEntity::new(1, 1)),
+        ]);
+    }
     let mut info = PdInfoBuilder::new()
         .name(&spec.name)
         .and_then(|info| info.address(i32::from(spec.address)))

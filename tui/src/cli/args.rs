@@ -9,6 +9,7 @@ use doorward_core::model::{CredentialState, UserState};
 
 use super::parse;
 
+mod buses;
 mod cards;
 mod doors;
 mod people;
@@ -19,6 +20,7 @@ mod structure;
 mod why;
 
 use crate::demo::{DaemonArgs, DemoArgs};
+pub use buses::{BusesAction, RaiseSpeedArgs, ScanArgs};
 pub use cards::{CardsAction, DecodeArgs, EncodeArgs};
 pub use doors::{DoorFields, DoorsAction, FailModeArg, LockdownExitArg, RelockArg};
 pub use people::{
@@ -204,10 +206,10 @@ pub enum Command {
         #[command(subcommand)]
         action: Option<AreasAction>,
     },
-    /// List readers; give them keys of their own.
+    /// List readers; give them keys of their own; find them on a bus, and raise its speed.
     #[command(
         alias = "reader",
-        after_help = "Examples:\n  doorward readers\n  doorward readers install front-in --minutes 5\n  doorward readers rotate-key front-in\n  doorward readers rotate-key --all"
+        after_help = "Examples:\n  doorward readers\n  doorward readers install front-in --minutes 5\n  doorward readers rotate-key front-in\n  doorward readers rotate-key --all\n  doorward readers figures\n  doorward readers scan north --last 15\n  doorward readers raise-speed north --limit 115200"
     )]
     Readers {
         /// What about them; none lists.

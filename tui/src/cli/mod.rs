@@ -3,6 +3,7 @@
 mod alarms;
 mod areas;
 pub mod args;
+mod buses;
 pub mod calendar;
 mod cards;
 mod context;

@@ -21,6 +21,7 @@ pub(super) async fn run(
         ReadersAction::Install(args) if args.close => close(context, &args.reader).await,
         ReadersAction::Install(args) => install(context, &args).await,
         ReadersAction::RotateKey(args) => rotate(context, &args).await,
+        ReadersAction::Bus(action) => super::buses::run(context, action).await,
     }
 }
 

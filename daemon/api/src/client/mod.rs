@@ -1,5 +1,6 @@
 //! The client of the local API.
 
+mod bus;
 mod connect;
 mod error;
 mod exchange;

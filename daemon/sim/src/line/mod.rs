@@ -89,7 +89,7 @@ impl Noise {
 /// What line to lay.
 #[derive(Debug, Clone, Copy)]
 pub struct LineSpec {
-    /// Bits per second that every port starts with: 300 to 4,000,000, one with a name in the system.
+    /// Bits per second that every port starts with, 300 to 4,000,000.
     pub baud: u32,
     /// How many device ports, at most [`DEVICES_MAX`].
     pub devices: usize,

@@ -8,9 +8,8 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
 use nix::pty::{PtyMaster, grantpt, posix_openpt, ptsname_r, unlockpt};
-use nix::sys::termios::{
-    BaudRate, SetArg, cfgetospeed, cfmakeraw, cfsetspeed, tcgetattr, tcsetattr,
-};
+use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
+use rustix::termios;
 
 use super::LineError;
 
@@ -67,19 +66,14 @@ impl PtyPort {
         let _ = self.master.write(bytes);
     }
 
-    /// The baud rate that the device's user has set, or that it was opened with; `None` for one that
-    /// has no name in the system.
+    /// The baud rate that the device's user has set, or that it was opened with.
     pub(super) fn baud(&self) -> Option<u32> {
-        let modes = tcgetattr(&self.device).ok()?;
-        let speed = cfgetospeed(&modes);
-        RATES
-            .into_iter()
-            .find_map(|(rate, name)| (name == speed).then_some(rate))
+        Some(termios::tcgetattr(&self.device).ok()?.output_speed())
     }
 
     /// Sets the baud rate as the device's user would.
     pub(super) fn set_baud(&self, baud: u32) {
-        // A rate without a name leaves the one before.
+        // One that it refuses leaves the one before.
         let _ = set_baud(&self.device, baud);
     }
 
@@ -99,42 +93,17 @@ impl Drop for PtyPort {
     }
 }
 
-/// The rates that have a name in the system.
-const RATES: [(u32, BaudRate); 19] = [
-    (300, BaudRate::B300),
-    (600, BaudRate::B600),
-    (1200, BaudRate::B1200),
-    (1800, BaudRate::B1800),
-    (2400, BaudRate::B2400),
-    (4800, BaudRate::B4800),
-    (9600, BaudRate::B9600),
-    (19_200, BaudRate::B19200),
-    (38_400, BaudRate::B38400),
-    (57_600, BaudRate::B57600),
-    (115_200, BaudRate::B115200),
-    (230_400, BaudRate::B230400),
-    (460_800, BaudRate::B460800),
-    (500_000, BaudRate::B500000),
-    (921_600, BaudRate::B921600),
-    (1_000_000, BaudRate::B1000000),
-    (2_000_000, BaudRate::B2000000),
-    (3_000_000, BaudRate::B3000000),
-    (4_000_000, BaudRate::B4000000),
-];
-
 /// Sets the baud rate of an open serial device, a pseudo-terminal among them; a line of
 /// [`super::PacedLine`] goes at what its ends have set.
 ///
 /// # Errors
-/// When the rate has no name in the system, or the device refuses it.
+/// When it is no serial device, or refuses the rate.
 pub fn set_baud(device: &File, baud: u32) -> io::Result<()> {
-    let named = RATES.into_iter().find(|(rate, _)| *rate == baud);
-    let Some((_, name)) = named else {
-        let why = format!("`{baud}` baud has no name in this system");
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
-    };
-    let mut modes = tcgetattr(device)?;
-    cfsetspeed(&mut modes, name)?;
-    tcsetattr(device, SetArg::TCSANOW, &modes)?;
-    Ok(())
+    let mut modes = termios::tcgetattr(device)?;
+    modes.set_speed(baud)?;
+    Ok(termios::tcsetattr(
+        device,
+        termios::OptionalActions::Now,
+        &modes,
+    )?)
 }

@@ -1,6 +1,7 @@
 //! Every route under `/v1`.
 
 mod alarms;
+mod buses;
 mod cards;
 mod changes;
 mod doors;
@@ -50,6 +51,11 @@ pub(super) fn router() -> (Router<Desk>, Bytes) {
         .routes(routes!(people::inside))
         .routes(routes!(readers::install, readers::close))
         .routes(routes!(readers::rotate))
+        .routes(routes!(buses::list))
+        .routes(routes!(buses::raise_speed))
+        .routes(routes!(buses::scan))
+        .routes(routes!(buses::job))
+        .routes(routes!(buses::cancel))
         .routes(routes!(changes::apply))
         .routes(routes!(doors::unlock))
         .routes(routes!(doors::users))

@@ -110,10 +110,11 @@ pub use identity::{
     Capabilities, Capability, Function, LEAST_RECEIVE_BUFFER, MAX_CAPABILITIES, PdId,
 };
 pub use panel::{
-    BusConfig, BusEvent, Channel, CommandOutcome, ConfigError, ControlPanel, InstallError, KeySent,
-    LinkEvent, MAX_BUS_EVENTS, MAX_CANDIDATES, MAX_QUEUED_COMMANDS, MAX_READERS, Mark,
-    OfflineReason, PdConfig, PdStats, Presence, RaiseError, Raised, RaisedReader,
-    SecureChannelFailure, Security, SendError, SpeedRaise, SpeedRefusal, Token, Transmit,
+    BusConfig, BusEvent, BusScan, Channel, CommandOutcome, ConfigError, ControlPanel, FoundReader,
+    InstallError, KeySent, Latency, LinkEvent, MAX_BUS_EVENTS, MAX_CANDIDATES, MAX_QUEUED_COMMANDS,
+    MAX_READERS, Mark, OfflineReason, PdConfig, PdStats, Presence, RaiseError, Raised,
+    RaisedReader, SecureChannelFailure, Security, SendError, SpeedRaise, SpeedRefusal, Token,
+    Transmit, Visit, Visited,
 };
 pub use reply::{ClientCryptogram, LocalStatus, MAX_POINTS, NakCode, Points, Reply};
 pub use secure::Scbk;

@@ -372,6 +372,28 @@ impl Bus {
         self.speeds[&Station::Reader(at)]
     }
 
+    /// Puts a reader on the line that the panel knows nothing of.
+    pub(crate) fn add_stranger(&mut self, address: Address, baud: Baud, security: DeviceSecurity) {
+        let at = self.readers.len();
+        let mut config = DeviceConfig::reader(address, baud, security);
+        config.turnaround_us = baud.bytes_us(2);
+        config.id.serial = 1000 + u32::from(address.number());
+        self.readers.push(Reader {
+            device: PeripheralDevice::new(
+                config.clone(),
+                self.dice.seed(),
+                Mono::from_micros(self.now),
+            ),
+            plugged: true,
+            pending: BTreeMap::new(),
+            delivered: Vec::new(),
+            dropped: Vec::new(),
+            events: Vec::new(),
+            config,
+        });
+        self.speeds.insert(Station::Reader(at), baud);
+    }
+
     /// Makes a reader one that takes no rate above `fastest`.
     pub(crate) fn slow_down(&mut self, at: usize, fastest: Baud) {
         self.readers[at].config.fastest = fastest;

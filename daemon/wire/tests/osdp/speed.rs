@@ -14,6 +14,11 @@ fn online(count: usize, baud: Baud, seed: u64) -> Bus {
 
 /// Raises the bus, showing a card now and then, and returns the result.
 fn raise(bus: &mut Bus, limit: Baud) -> Raised {
+    raise_until(bus, limit, u64::MAX)
+}
+
+/// The same, given up after a while.
+fn raise_until(bus: &mut Bus, limit: Baud, give_up_us: u64) -> Raised {
     let mut raise = SpeedRaise::new(&bus.panel, limit, false).unwrap();
     let (start, mut seen) = (bus.now, bus.reported.len());
     loop {
@@ -22,6 +27,9 @@ fn raise(bus: &mut Bus, limit: Baud) -> Raised {
             raise.handle_event(now, event);
         }
         seen = bus.reported.len();
+        if bus.now - start > give_up_us {
+            raise.give_up();
+        }
         raise.handle_timeout(now, &mut bus.panel);
         if let Some(raised) = raise.poll_done(&bus.panel) {
             println!("raised after {} ms: {raised:?}", (bus.now - start) / 1000);
@@ -45,7 +53,7 @@ fn all_are_at(bus: &mut Bus, rates: &[Baud]) {
     }
     for at in 0..rates.len() {
         let number = bus.show(at);
-        bus.run_while(2_000_000, |bus| !bus.cards_of(at).contains(&number));
+        bus.run_while(8_000_000, |bus| !bus.cards_of(at).contains(&number));
         let cards = bus.cards_of(at);
         let delivered = &bus.readers[at].delivered;
         assert!(delivered.iter().all(|number| cards.contains(number)));
@@ -60,6 +68,16 @@ fn all_readers_go_to_the_highest_rate() {
         assert_eq!(raised.baud, Some(limit));
         assert!(raised.readers.iter().all(|reader| reader.refusal.is_none()));
         all_are_at(&mut bus, &vec![limit; count]);
+    }
+}
+
+#[test]
+fn readers_that_are_called_back_go_back() {
+    for give_up_us in [0, 30_000, 100_000, 300_000, 700_000, 1_500_000, 3_000_000] {
+        let mut bus = online(4, Baud::B9600, 3);
+        let raised = raise_until(&mut bus, B230400, give_up_us);
+        assert_eq!(raised.baud, Some(Baud::B9600), "after {give_up_us} us");
+        all_are_at(&mut bus, &[Baud::B9600; 4]);
     }
 }
 

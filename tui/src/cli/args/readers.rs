@@ -1,5 +1,7 @@
 use clap::{Args, Subcommand};
 
+use super::BusesAction;
+
 /// What about readers.
 #[derive(Debug, Subcommand)]
 #[command(disable_help_subcommand = true)]
@@ -14,6 +16,9 @@ pub enum ReadersAction {
     Install(InstallArgs),
     /// Give a reader another key over its Secure Channel.
     RotateKey(RotateArgs),
+    /// Something about a whole bus.
+    #[command(flatten)]
+    Bus(BusesAction),
 }
 
 /// An install window.

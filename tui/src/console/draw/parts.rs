@@ -202,6 +202,7 @@ pub(super) const fn sign(theme: &Theme, kind: EventKind) -> (&'static str, Tone)
         | EventKind::PlanActivated
         | EventKind::HoldEnded
         | EventKind::FireEnded
+        | EventKind::BusSpeedChanged
         | EventKind::Started
         | EventKind::Stopped => (symbols.other, Tone::Dim),
     }

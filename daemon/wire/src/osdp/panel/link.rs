@@ -78,6 +78,8 @@ pub(crate) struct Link {
     pub(super) home: Baud,
     /// At how many other rates it has been looked for.
     pub(super) searched: usize,
+    /// How long its reply to a probe is waited for, where somebody else decides that.
+    pub(super) visit_us: Option<u64>,
     /// The probe whose rate has been chosen.
     pub(super) chosen_for: Option<u32>,
     pub(super) check: Check,
@@ -127,6 +129,7 @@ impl Link {
             baud,
             home: baud,
             searched: 0,
+            visit_us: None,
             chosen_for: None,
             check: config.check,
             security: config.security,
@@ -213,6 +216,9 @@ impl Link {
     pub(super) fn reply_window(&self, may_wait_fully: bool) -> (u64, bool) {
         if !self.is_absent() {
             return (self.window.online_us(), false);
+        }
+        if let Some(visit_us) = self.visit_us {
+            return (visit_us, false);
         }
         if self.baud != self.home {
             return (super::window::UNKNOWN_PROBE_US, false);
@@ -361,8 +367,7 @@ impl Link {
 
     pub(super) fn observe_latency(&mut self, latency_us: u64) {
         self.window.observe(latency_us);
-        self.stats.latency_mean_us = self.window.mean_us().unwrap_or_default();
-        self.stats.latency_max_us = self.stats.latency_max_us.max(latency_us);
+        self.stats.latency.count(latency_us);
     }
 
     pub(super) fn go_online(&mut self, events: &mut VecDeque<BusEvent>) {

@@ -10,9 +10,11 @@ mod permit;
 mod queue;
 mod raise;
 mod replies;
+mod scan;
 mod search;
 mod stats;
 mod status;
+mod visit;
 mod window;
 
 use std::collections::VecDeque;
@@ -25,7 +27,9 @@ pub use event::{
 pub use keys::{InstallError, KeySent};
 pub use queue::MAX_QUEUED_COMMANDS;
 pub use raise::{RaiseError, Raised, RaisedReader, SpeedRaise, SpeedRefusal};
-pub use stats::PdStats;
+pub use scan::{BusScan, FoundReader};
+pub use stats::{Latency, PdStats};
+pub use visit::{Visit, Visited};
 
 use self::link::Link;
 use self::permit::permit;
@@ -65,7 +69,12 @@ pub struct ControlPanel {
     baud: Baud,
     idle_bytes: u8,
     mark: Mark,
+    /// The configured PDs, and behind them one that is only visited.
     links: Vec<Link>,
+    configured: usize,
+    visited: Option<Visit>,
+    /// What happens at the one that is visited; nobody is told.
+    unheard: VecDeque<BusEvent>,
     /// Whose turn it was.
     last: usize,
     deframer: Deframer,
@@ -130,6 +139,9 @@ impl ControlPanel {
             idle_bytes: config.idle_bytes,
             mark: config.mark,
             last: config.readers.len() - 1,
+            configured: config.readers.len(),
+            visited: None,
+            unheard: VecDeque::new(),
             links: config
                 .readers
                 .into_iter()
@@ -183,8 +195,13 @@ impl ControlPanel {
         }
         if matches!(self.line, Line::Waiting(_)) {
             self.end_wait(now);
+            let events = events_for(
+                wait.link < self.configured,
+                &mut self.events,
+                &mut self.unheard,
+            );
             if let Some(link) = self.links.get_mut(wait.link) {
-                link.on_timeout(now, wait.first_byte_at.is_none(), &mut self.events);
+                link.on_timeout(now, wait.first_byte_at.is_none(), events);
                 // The first silence may be one lost frame; it is not made up for as thoroughly.
                 let share = if link.attempts == 1 { 1 } else { DOUBT_SHARE };
                 self.turns.probe_at = now.plus_us(share * wait.window_us);
@@ -192,6 +209,7 @@ impl ControlPanel {
                     self.turns.full_probe_at = now.plus_us(FULL_PROBE_PAUSE_US);
                 }
             }
+            self.end_visit_in_vain(wait.link, wait.first_byte_at.is_some());
         }
     }
 
@@ -279,7 +297,7 @@ impl ControlPanel {
     /// Queues a command for a PD. It goes out in the PD's next turn, instead of a POLL. A LED or BUZ
     /// command takes the place of a waiting one that it would overwrite.
     pub fn send(&mut self, address: Address, command: Command) -> Result<Token, SendError> {
-        let is_taken = |other| self.links.iter().any(|link| link.address == other);
+        let is_taken = |other| self.own().iter().any(|link| link.address == other);
         if let Command::ComSet(settings) = &command
             && settings.address != address
             && is_taken(settings.address)
@@ -288,6 +306,8 @@ impl ControlPanel {
         }
         let link = self
             .links
+            .get_mut(..self.configured)
+            .unwrap_or_default()
             .iter_mut()
             .find(|link| link.address == address)
             .ok_or(SendError::UnknownAddress(address))?;
@@ -318,6 +338,8 @@ impl ControlPanel {
     pub fn line_lost(&mut self, now: Mono) {
         self.line = Line::Free;
         self.deframer.clear();
+        self.visited = None;
+        self.links.truncate(self.configured);
         for link in &mut self.links {
             link.go_offline(now, OfflineReason::LineLost, &mut self.events);
         }
@@ -326,7 +348,7 @@ impl ControlPanel {
     /// The PD at `address` is known to speak at `baud`. If that is not the rate it is spoken to at,
     /// it is looked for anew.
     pub fn look_at(&mut self, now: Mono, address: Address, baud: Baud) {
-        let Some(at) = self.links.iter().position(|link| link.address == address) else {
+        let Some(at) = self.own().iter().position(|link| link.address == address) else {
             return;
         };
         let is_waited_for = matches!(self.line, Line::Waiting(wait) if wait.link == at);
@@ -343,7 +365,7 @@ impl ControlPanel {
     /// The baud rate at which the PD at `address` is spoken to, or was before it went offline.
     #[must_use]
     pub fn baud(&self, address: Address) -> Option<Baud> {
-        self.links
+        self.own()
             .iter()
             .find(|link| link.address == address)
             .map(|link| link.home)
@@ -352,7 +374,7 @@ impl ControlPanel {
     /// The PD at `address`, if it is online.
     #[must_use]
     pub fn presence(&self, address: Address) -> Option<Presence> {
-        self.links
+        self.own()
             .iter()
             .find(|link| link.address == address)
             .and_then(Link::presence)
@@ -361,7 +383,7 @@ impl ControlPanel {
     /// What has happened on the link to the PD at `address`.
     #[must_use]
     pub fn stats(&self, address: Address) -> Option<PdStats> {
-        self.links
+        self.own()
             .iter()
             .find(|link| link.address == address)
             .map(|link| link.stats)
@@ -375,7 +397,7 @@ impl ControlPanel {
 
     /// The PDs' addresses.
     pub fn addresses(&self) -> impl Iterator<Item = Address> + '_ {
-        self.links.iter().map(|link| link.address)
+        self.own().iter().map(|link| link.address)
     }
 
     fn on_reply_bytes(&mut self, now: Mono, bytes: &mut &[u8]) {
@@ -385,22 +407,23 @@ impl ControlPanel {
         let bad_checks = self.deframer.counts().bad_checks;
         let mut is_garbled = false;
         while let Some(frame) = self.deframer.next_frame(bytes) {
-            let Some(at) = self
-                .links
-                .iter()
-                .position(|link| Station::One(link.address) == frame.header.station)
-            else {
-                continue;
-            };
-            let Some(link) = self.links.get_mut(at) else {
-                continue;
-            };
-            if at != wait.link {
-                link.is_heard_late |= link.is_absent();
+            let is_from = |link: &Link| Station::One(link.address) == frame.header.station;
+            if !self.links.get(wait.link).is_some_and(is_from) {
+                if let Some(link) = self.links.iter_mut().find(|link| is_from(link)) {
+                    link.is_heard_late |= link.is_absent();
+                }
                 continue;
             }
+            let Some(link) = self.links.get_mut(wait.link) else {
+                continue;
+            };
             let is_retry = link.attempts > 0;
-            match link.on_frame(now, &frame, &mut self.events) {
+            let events = events_for(
+                wait.link < self.configured,
+                &mut self.events,
+                &mut self.unheard,
+            );
+            match link.on_frame(now, &frame, events) {
                 Heard::Nothing => {}
                 Heard::Garbled => is_garbled = true,
                 Heard::Complete => {
@@ -412,6 +435,7 @@ impl ControlPanel {
                     // faster than its baud rate allows.
                     let earliest = wait.sent_at.plus_us(wait.baud.bytes_us(frame.raw.len()));
                     self.end_wait(now.max(earliest));
+                    self.end_visit_at_home(wait.link);
                     return;
                 }
             }
@@ -455,8 +479,13 @@ impl ControlPanel {
         self.baud.bytes_us(self.idle_bytes as usize)
     }
 
+    /// The configured PDs.
+    fn own(&self) -> &[Link] {
+        self.links.get(..self.configured).unwrap_or_default()
+    }
+
     fn is_any_present(&self) -> bool {
-        self.links.iter().any(|link| !link.is_absent())
+        self.own().iter().any(|link| !link.is_absent())
     }
 
     fn due_at(&self, link: &Link, any_present: bool) -> Mono {
@@ -479,4 +508,13 @@ impl ControlPanel {
                     .is_some_and(|link| self.due_at(link, any_present) <= now)
             })
     }
+}
+
+/// Where what happens at a link goes.
+const fn events_for<'a>(
+    is_configured: bool,
+    events: &'a mut VecDeque<BusEvent>,
+    unheard: &'a mut VecDeque<BusEvent>,
+) -> &'a mut VecDeque<BusEvent> {
+    if is_configured { events } else { unheard }
 }

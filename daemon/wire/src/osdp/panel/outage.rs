@@ -141,7 +141,7 @@ impl Link {
         } else {
             Stage::Absent
         };
-        self.session = None;
+        self.stats.sessions_lost += u64::from(self.session.take().is_some());
         self.sequence = Sequence::START;
         self.attempts = 0;
         self.is_silent = false;

@@ -48,21 +48,28 @@ enum Step {
     /// COMSET is out.
     Told {
         reader: usize,
+        baud: Baud,
         token: Token,
         answered: Option<Baud>,
     },
     /// Waiting for the reader at the rate it was told.
     Returning(Return),
     /// All are there; is the line good enough?
-    Watching { until: Mono, before: Vec<PdStats> },
+    Watching {
+        until: Mono,
+        before: Vec<PdStats>,
+        /// They were watched before, and it was not.
+        is_second: bool,
+    },
 }
 
 /// A reader on its way from one rate to another.
 #[derive(Debug, Clone, Copy)]
 struct Return {
     reader: usize,
-    /// The rate it was at.
+    /// The rate it was at, and the one it was told.
     old: Baud,
+    told: Baud,
     /// The rate it is looked for at now, and until when.
     at: Baud,
     until: Mono,
@@ -161,6 +168,15 @@ impl SpeedRaise {
         self.target
     }
 
+    /// Takes all readers back to where they were.
+    pub fn give_up(&mut self) {
+        self.candidates.clear();
+        self.target = None;
+        if let Step::Watching { .. } = self.step {
+            self.step = Step::Choose;
+        }
+    }
+
     /// How many readers are at the rate that is tried, and of how many.
     #[must_use]
     pub fn progress(&self) -> (usize, usize) {
@@ -173,6 +189,7 @@ impl SpeedRaise {
     pub fn handle_event(&mut self, now: Mono, event: &BusEvent) {
         let Step::Told {
             reader,
+            baud: told,
             token,
             answered,
         } = &mut self.step
@@ -188,8 +205,8 @@ impl SpeedRaise {
                 token: done,
                 outcome,
             } if done == *token => {
-                let (reader, answered) = (*reader, *answered);
-                self.on_outcome(now, reader, outcome, answered);
+                let (reader, told, answered) = (*reader, *told, *answered);
+                self.on_outcome(now, reader, told, (outcome, answered));
             }
             _ => {}
         }
@@ -199,26 +216,26 @@ impl SpeedRaise {
         &mut self,
         now: Mono,
         reader: usize,
-        outcome: CommandOutcome,
-        answered: Option<Baud>,
+        told: Baud,
+        answer: (CommandOutcome, Option<Baud>),
     ) {
-        let goal = self.goal(reader);
         let old = self.readers[reader].to;
-        let at = match (outcome, answered) {
+        let at = match answer {
             (CommandOutcome::Refused(code), _) => {
-                return self.refuse(reader, SpeedRefusal::Nak(code));
+                return self.refuse(reader, told, SpeedRefusal::Nak(code));
             }
-            (CommandOutcome::Done, Some(baud)) if baud != goal => {
+            (CommandOutcome::Done, Some(baud)) if baud != told => {
                 self.readers[reader].to = baud;
-                return self.refuse(reader, SpeedRefusal::Answered(baud));
+                return self.refuse(reader, told, SpeedRefusal::Answered(baud));
             }
-            (CommandOutcome::Done, Some(_)) => goal,
+            (CommandOutcome::Done, Some(_)) => told,
             // No answer, or one that does not say: where it is will show.
             (CommandOutcome::Done | CommandOutcome::Offline | CommandOutcome::Superseded, _) => old,
         };
         self.step = Step::Returning(Return {
             reader,
             old,
+            told,
             at,
             until: now.plus_us(RETURN_US),
             looks: 0,
@@ -237,7 +254,11 @@ impl SpeedRaise {
             Step::Choose => self.choose(now, panel),
             Step::Told { .. } => false,
             Step::Returning(returning) => self.look(now, panel, returning),
-            Step::Watching { until, before } => self.watch(now, panel, until, &before),
+            Step::Watching {
+                until,
+                before,
+                is_second,
+            } => self.watch(now, panel, (until, is_second), &before),
         }
     }
 
@@ -252,14 +273,10 @@ impl SpeedRaise {
             .filter(open)
             .max_by_key(|at| (self.readers[*at].refusal.is_some(), count - at));
         let Some(reader) = next else {
-            let stats = self.readers.iter();
-            let stats = stats.map(|reader| panel.stats(reader.address).unwrap_or_default());
-            let before = stats.collect();
             if self.target.is_none() {
                 self.is_done = true;
             } else {
-                let until = now.plus_us(WATCH_US);
-                self.step = Step::Watching { until, before };
+                self.begin_watch(now, panel, false);
             }
             return true;
         };
@@ -269,6 +286,7 @@ impl SpeedRaise {
             Ok(token) => {
                 self.step = Step::Told {
                     reader,
+                    baud,
                     token,
                     answered: None,
                 };
@@ -280,6 +298,7 @@ impl SpeedRaise {
                 self.step = Step::Returning(Return {
                     reader,
                     old: at,
+                    told: at,
                     at,
                     until: now.plus_us(RETURN_US),
                     looks: 0,
@@ -294,6 +313,7 @@ impl SpeedRaise {
         let Return {
             reader,
             old,
+            told,
             at,
             until,
             looks,
@@ -303,7 +323,7 @@ impl SpeedRaise {
             && let Some(baud) = panel.baud(address)
         {
             self.readers[reader].to = baud;
-            if baud == self.goal(reader) {
+            if baud == told {
                 self.tells = 0;
                 self.step = Step::Choose;
             } else if looks == 0 && self.tells < TELLS {
@@ -311,7 +331,7 @@ impl SpeedRaise {
                 self.tells += 1;
                 self.step = Step::Choose;
             } else {
-                self.refuse(reader, SpeedRefusal::NotBack);
+                self.refuse(reader, told, SpeedRefusal::NotBack);
             }
             return true;
         }
@@ -321,10 +341,10 @@ impl SpeedRaise {
         if looks == LOOKS {
             // The panel goes on looking for it, at every rate.
             self.readers[reader].is_online = false;
-            self.refuse(reader, SpeedRefusal::NotBack);
+            self.refuse(reader, told, SpeedRefusal::NotBack);
             return true;
         }
-        let elsewhere = if at == old { self.goal(reader) } else { old };
+        let elsewhere = if at == old { told } else { old };
         panel.look_at(now, address, elsewhere);
         self.step = Step::Returning(Return {
             at: elsewhere,
@@ -335,7 +355,23 @@ impl SpeedRaise {
         true
     }
 
-    fn watch(&mut self, now: Mono, panel: &ControlPanel, until: Mono, before: &[PdStats]) -> bool {
+    fn begin_watch(&mut self, now: Mono, panel: &ControlPanel, is_second: bool) {
+        let stats = self.readers.iter();
+        let stats = stats.map(|reader| panel.stats(reader.address).unwrap_or_default());
+        self.step = Step::Watching {
+            until: now.plus_us(WATCH_US),
+            before: stats.collect(),
+            is_second,
+        };
+    }
+
+    fn watch(
+        &mut self,
+        now: Mono,
+        panel: &ControlPanel,
+        (until, is_second): (Mono, bool),
+        before: &[PdStats],
+    ) -> bool {
         if now < until {
             return false;
         }
@@ -351,25 +387,30 @@ impl SpeedRaise {
             let outages = stats.outages - then.outages;
             if !is_online || outages > 0 || failed > 1 + exchanges / WATCH_SHARE {
                 self.is_done = false;
+                // A machine that was busy for a moment looks like a bad line.
+                if !is_second {
+                    self.begin_watch(now, panel, true);
+                    break;
+                }
                 self.readers[at].is_online = is_online;
-                self.refuse(at, SpeedRefusal::LineErrors);
+                let told = self.readers[at].to;
+                self.refuse(at, told, SpeedRefusal::LineErrors);
                 break;
             }
         }
         true
     }
 
-    fn refuse(&mut self, reader: usize, why: SpeedRefusal) {
+    fn refuse(&mut self, reader: usize, told: Baud, why: SpeedRefusal) {
         self.tells = 0;
         self.step = Step::Choose;
-        let goal = self.goal(reader);
         let refused = &mut self.readers[reader];
-        refused.refusal.get_or_insert((goal, why));
-        if self.target.is_none() {
+        refused.refusal.get_or_insert((told, why));
+        if self.target == Some(told) {
+            self.lower();
+        } else if self.target.is_none() && told == refused.from {
             // Where it does not go back either, it stays where it answers.
             refused.from = refused.to;
-        } else {
-            self.lower();
         }
     }
 
