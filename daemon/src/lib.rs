@@ -4,6 +4,7 @@
 //! - [`store`]: the access table and the logs. The only module that knows sled.
 //! - [`admin`]: the local API. [`uplink`]: MQTT. Both run in the office. [`change`]: how they
 //!   change the table.
+//! - [`serial`] and [`gpio`]: the only modules that open serial ports and GPIO chips.
 //! - [`config`]: `site.toml`. [`system`]: logging, systemd, signals, exit codes.
 //! - [`presets`]: what is shipped to begin with.
 //! - [`run`]: puts them together and takes them apart again.
@@ -14,6 +15,7 @@ pub mod change;
 pub mod clock;
 pub mod config;
 pub mod doors;
+pub mod gpio;
 pub mod guard;
 pub mod keys;
 pub mod permit;

@@ -15,6 +15,9 @@ use std::path::{Path, PathBuf};
 pub use doorward_core::decide::UntrustedClock;
 use doorward_core::ids::DeviceName;
 use doorward_wire::document::{Problem, Problems};
+use doorward_wire::wiegand::Keypad;
+
+pub use crate::gpio::GpioBoard;
 
 pub(crate) use keyfile::parse_scbk;
 pub use keyfile::{KeyFileError, read_scbk, read_scbk_credential};
@@ -154,8 +157,8 @@ pub enum KeySource {
 pub struct WiegandConfig {
     /// Its name, unique on the site.
     pub name: DeviceName,
-    /// The profile that says what the converter sends.
-    pub profile: String,
+    /// The profile that says what the converter sends; `None` on GPIO lines.
+    pub profile: Option<String>,
     /// Where the converter is.
     pub place: WiegandPlace,
     /// The Modbus unit, 1 to 247; `None` for converters that send bytes.
@@ -178,6 +181,19 @@ pub enum WiegandPlace {
     Network {
         /// Host name or address, and port.
         address: String,
+    },
+    /// None: the reader's wires are at GPIO lines.
+    Gpio {
+        /// The chip's device.
+        chip: PathBuf,
+        /// The line of D0.
+        d0: u32,
+        /// The line of D1.
+        d1: u32,
+        /// The silence that ends a card, in milliseconds, 25 to 50.
+        frame_gap_ms: u32,
+        /// How keys come.
+        keypad: Keypad,
     },
 }
 
@@ -213,6 +229,8 @@ pub enum BoardTransport {
         /// Parity bit.
         parity: Parity,
     },
+    /// The appliance's own GPIO lines.
+    Gpio(GpioBoard),
 }
 
 /// The parity bit of a serial line.

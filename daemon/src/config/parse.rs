@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 use doorward_core::ids::DeviceName;
 use doorward_wire::card::FORMATS_MAX;
 use doorward_wire::document::{Fields, Findings, Located, Problems, read_document};
+use doorward_wire::wiegand::Keypad;
 
 use super::{
     ApiConfig, BAUDS, BOARDS_MAX, BUSES_MAX, BoardConfig, BoardTransport, BusConfig,
-    CONFIG_BYTES_MAX, ClientCertificate, ClockRule, DoorsConfig, KeySource, Parity, PlanRule,
-    READERS_PER_BUS_MAX, ReaderConfig, ReaderSecurity, SiteConfig, UntrustedClock, UplinkConfig,
-    UplinkLogin, UplinkTls, WIEGAND_READERS_MAX, WiegandConfig, WiegandPlace,
+    CONFIG_BYTES_MAX, ClientCertificate, ClockRule, DoorsConfig, GpioBoard, KeySource, Parity,
+    PlanRule, READERS_PER_BUS_MAX, ReaderConfig, ReaderSecurity, SiteConfig, UntrustedClock,
+    UplinkConfig, UplinkLogin, UplinkTls, WIEGAND_READERS_MAX, WiegandConfig, WiegandPlace,
 };
 
 pub(super) fn parse(text: &str) -> Result<SiteConfig, Problems> {
@@ -247,6 +248,9 @@ fn wiegand_reader(
     names: &mut Names,
     found: &mut Findings<'_>,
 ) -> Option<WiegandConfig> {
+    if fields.has("chip") {
+        return wiegand_on_gpio(fields, names, found);
+    }
     let name = fields.required_text_if("name", NAME_RULE, is_name, found);
     let profile = fields.required_text_if("profile", NAME_RULE, is_name, found);
     let address = fields.text_if("address", ADDRESS_RULE, is_address, found);
@@ -294,10 +298,112 @@ fn wiegand_reader(
     fields.refuse_unknown(found);
     Some(WiegandConfig {
         name: DeviceName::from(name?.value),
-        profile: profile?.value.to_owned(),
+        profile: Some(profile?.value.to_owned()),
         place: place?,
         unit: unit.and_then(|unit| u8::try_from(unit.value).ok()),
     })
+}
+
+/// A reader whose wires are at GPIO lines.
+fn wiegand_on_gpio(
+    mut fields: Fields<'_>,
+    names: &mut Names,
+    found: &mut Findings<'_>,
+) -> Option<WiegandConfig> {
+    let name = fields.required_text_if("name", NAME_RULE, is_name, found);
+    let chip = fields.required_text_if("chip", PATH_RULE, is_path, found);
+    let d0 = fields.required_number("d0", 0..=GPIO_LINE_MAX, found);
+    let d1 = fields.required_number("d1", 0..=GPIO_LINE_MAX, found);
+    let gap = fields.number("frame_gap_ms", 25..=50, found);
+    let keypads = [
+        ("none", Keypad::None),
+        ("4_bit", Keypad::FourBits),
+        ("8_bit", Keypad::EightBits),
+        ("4_or_8_bit", Keypad::FourOrEightBits),
+    ];
+    let keypad = fields.choice("keypad", &keypads, Keypad::None, found);
+    if let Some(name) = &name {
+        names.reader(name, found);
+    }
+    if let Some(chip) = &chip {
+        for line in [&d0, &d1].into_iter().flatten() {
+            names.gpio_line(
+                chip.value,
+                line.value,
+                (line.offset, line.key.clone()),
+                found,
+            );
+        }
+    }
+    fields.refuse_unknown(found);
+    Some(WiegandConfig {
+        name: DeviceName::from(name?.value),
+        profile: None,
+        place: WiegandPlace::Gpio {
+            chip: PathBuf::from(chip?.value),
+            d0: d0?.value,
+            d1: d1?.value,
+            frame_gap_ms: gap.map_or(30, |gap| gap.value),
+            keypad,
+        },
+        unit: None,
+    })
+}
+
+/// A board whose relays and inputs are at GPIO lines.
+fn board_on_gpio(
+    mut fields: Fields<'_>,
+    names: &mut Names,
+    found: &mut Findings<'_>,
+) -> Option<BoardConfig> {
+    let name = fields.required_text_if("name", NAME_RULE, is_name, found);
+    let chip = fields.required_text_if("chip", PATH_RULE, is_path, found);
+    let mut lines = |key, found: &mut Findings<'_>| {
+        let list = fields.text_if(key, GPIO_RULE, |list| gpio_lines(list).is_some(), found);
+        let Some(list) = list else { return Vec::new() };
+        let lines = gpio_lines(list.value).unwrap_or_default();
+        if let Some(chip) = &chip {
+            for line in &lines {
+                names.gpio_line(chip.value, *line, (list.offset, list.key.clone()), found);
+            }
+        }
+        lines
+    };
+    let outputs = lines("outputs", found);
+    let inputs = lines("inputs", found);
+    let is_active_low = fields.flag("active_low", false, found);
+    let poll_ms = fields.number("poll_ms", 5..=10_000, found);
+    if outputs.is_empty() && inputs.is_empty() {
+        fields.missing("outputs", GPIO_RULE, found);
+    }
+    if let Some(name) = &name {
+        names.board(name, found);
+    }
+    fields.refuse_unknown(found);
+    Some(BoardConfig {
+        name: DeviceName::from(name?.value),
+        profile: "gpio".to_owned(),
+        transport: BoardTransport::Gpio(GpioBoard {
+            chip: PathBuf::from(chip?.value),
+            outputs,
+            inputs,
+            is_active_low,
+        }),
+        unit: 1,
+        poll_ms: poll_ms.map_or(20, |number| number.value),
+    })
+}
+
+/// Lines as an electrician writes them: `5, 6, 13`.
+fn gpio_lines(list: &str) -> Option<Vec<u32>> {
+    let line = |part: &str| {
+        part.trim()
+            .parse()
+            .ok()
+            .filter(|line| *line <= GPIO_LINE_MAX)
+    };
+    let lines: Option<Vec<u32>> = list.split(',').map(line).collect();
+    lines.filter(|lines| lines.len() <= 64)
 }
 
 fn board(
@@ -305,6 +411,9 @@ fn board(
     names: &mut Names,
     found: &mut Findings<'_>,
 ) -> Option<BoardConfig> {
+    if fields.has("chip") {
+        return board_on_gpio(fields, names, found);
+    }
     let name = fields.required_text_if("name", NAME_RULE, is_name, found);
     let profile = fields.required_text_if("profile", NAME_RULE, is_name, found);
     let address = fields.text_if("address", ADDRESS_RULE, is_address, found);
@@ -462,9 +571,24 @@ struct Names {
     boards: BTreeMap<String, String>,
     bus_ports: BTreeMap<String, String>,
     rtu_lines: BTreeMap<String, (u32, Parity)>,
+    gpio_lines: BTreeMap<(String, u32), String>,
 }
 
 impl Names {
+    fn gpio_line(
+        &mut self,
+        chip: &str,
+        line: u32,
+        (offset, key): (usize, String),
+        found: &mut Findings<'_>,
+    ) {
+        let before = self.gpio_lines.insert((chip.to_owned(), line), key.clone());
+        if let Some(before) = before {
+            let message = format!("has line {line} of `{chip}`, already used by `{before}`");
+            found.add(offset, key, message);
+        }
+    }
+
     fn bus(&mut self, name: &Located<&str>, found: &mut Findings<'_>) {
         unique(&mut self.buses, name, found);
     }
@@ -512,6 +636,9 @@ fn path(fields: &mut Fields<'_>, name: &'static str, found: &mut Findings<'_>) -
         .map(|path| PathBuf::from(path.value))
 }
 
+/// The highest line of a GPIO chip that is believed.
+const GPIO_LINE_MAX: u32 = 1023;
+const GPIO_RULE: &str = "a list of at most 64 GPIO lines, such as \"5, 6, 13\"";
 const NAME_RULE: &str = "a text of 1 to 60 letters, digits, spaces, `-`, `_` and `.`";
 const PATH_RULE: &str = "an absolute path";
 const SOCKET_RULE: &str = "an absolute path of at most 100 bytes";

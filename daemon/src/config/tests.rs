@@ -31,6 +31,21 @@ fn the_shipped_file_is_valid_with_every_key_switched_on() {
         SiteConfig::parse(&text).unwrap_or_else(|problems| panic!("{problems:#?}\n{text}"));
     assert_eq!(config.formats_in_use.unwrap(), ["H10301", "H10304"]);
     assert_eq!(config.wiegand[0].unit, Some(1));
+    let shed = WiegandPlace::Gpio {
+        chip: PathBuf::from("/dev/gpiochip0"),
+        d0: 17,
+        d1: 27,
+        frame_gap_ms: 30,
+        keypad: Keypad::FourOrEightBits,
+    };
+    assert_eq!(config.wiegand[1].place, shed);
+    let own = BoardTransport::Gpio(GpioBoard {
+        chip: PathBuf::from("/dev/gpiochip0"),
+        outputs: vec![5, 6, 13, 19],
+        inputs: vec![16, 20, 21, 26],
+        is_active_low: false,
+    });
+    assert_eq!(config.boards[1].transport, own);
     assert_eq!(config.buses[0].readers[0].address, 0);
     assert!(matches!(
         config.boards[0].transport,
@@ -77,6 +92,44 @@ fn the_worked_example_of_the_hardware_guide_is_valid() {
     }
     assert_eq!(&*config.boards[0].name, "cabinet");
     assert_eq!(config.formats_in_use.unwrap(), ["H10301"]);
+}
+
+#[test]
+fn gpio_lines_have_one_use_and_bounds() {
+    let check = |text: &str, expect: &str| {
+        let text = format!("[site]\nname = \"s\"\n{text}");
+        let problems = SiteConfig::parse(&text).unwrap_err().to_string();
+        assert!(problems.contains(expect), "{text}: {problems}");
+    };
+    let reader = "[[wiegand]]\nname = \"r\"\nchip = \"/dev/gpiochip0\"\n";
+    let board = "[[board]]\nname = \"b\"\nchip = \"/dev/gpiochip0\"\n";
+    check(
+        &format!("{reader}d0 = 5\nd1 = 5"),
+        "has line 5 of `/dev/gpiochip0`, already used",
+    );
+    check(&format!("{reader}d0 = 5"), "`wiegand[0].d1` is missing");
+    check(&format!("{reader}d0 = 5\nd1 = 2000"), "from 0 to 1023");
+    check(
+        &format!("{reader}d0 = 5\nd1 = 6\nframe_gap_ms = 24"),
+        "from 25 to 50",
+    );
+    check(
+        &format!("{reader}d0 = 5\nd1 = 6\nprofile = \"rdm6300\""),
+        "profile` is unknown",
+    );
+    check(board, "`board[0].outputs` is missing");
+    check(
+        &format!("{board}outputs = \"5,x\""),
+        "a list of at most 64 GPIO lines",
+    );
+    check(
+        &format!("{board}outputs = \"5\"\ninputs = \"6, 5\""),
+        "has line 5",
+    );
+    check(
+        &format!("{reader}d0 = 5\nd1 = 6\n{board}outputs = \"6\""),
+        "already used by `wiegand[0]",
+    );
 }
 
 fn problems(text: &str) -> Vec<String> {

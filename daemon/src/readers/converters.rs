@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use doorward_wire::wiegand::{BUILT_IN, CONVERTER_BYTES_MAX, ConverterProfile, Framing, Lines};
+use doorward_wire::wiegand::{
+    BUILT_IN, CONVERTER_BYTES_MAX, ConverterProfile, Framing, Lines, PulseRule,
+};
 
 use super::wiegand::{Source, WiegandPlan, serial_line};
 use crate::config::{WiegandConfig, WiegandPlace};
@@ -53,11 +55,35 @@ impl Converters {
     /// How a reader of `site.toml` is served. What is wrong is told in words.
     pub(crate) fn plan(&self, reader: &WiegandConfig) -> Result<WiegandPlan, String> {
         let name = &reader.name;
-        let Some(profile) = self.0.get(&reader.profile) else {
+        if let WiegandPlace::Gpio {
+            chip,
+            d0,
+            d1,
+            frame_gap_ms,
+            keypad,
+        } = &reader.place
+        {
+            let rule = PulseRule {
+                frame_gap_us: frame_gap_ms * 1000,
+                ..PulseRule::default()
+            };
+            return Ok(WiegandPlan {
+                name: name.clone(),
+                keypad: *keypad,
+                repeat_ms: 0,
+                source: Source::Edges {
+                    chip: chip.clone(),
+                    d0: *d0,
+                    d1: *d1,
+                    rule,
+                },
+            });
+        }
+        let wanted = reader.profile.as_deref().unwrap_or_default();
+        let Some(profile) = self.0.get(wanted) else {
             let known: Vec<_> = self.0.keys().map(|name| format!("`{name}`")).collect();
             return Err(format!(
-                "reader `{name}` has the profile `{}`, which does not exist; known are {}",
-                reader.profile,
+                "reader `{name}` has the profile `{wanted}`, which does not exist; known are {}",
                 known.join(", ")
             ));
         };
@@ -67,6 +93,7 @@ impl Converters {
                 let baud = baud.or(profile.baud).unwrap_or(9600);
                 serial_line(port.clone(), baud, *parity)
             }
+            WiegandPlace::Gpio { .. } => return Err(format!("reader `{name}` has no converter")),
         };
         let source = match profile.framing.clone() {
             Framing::Modbus(map) => Source::Registers {

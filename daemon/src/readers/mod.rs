@@ -4,6 +4,7 @@
 mod bus;
 mod card;
 mod converters;
+mod edges;
 mod figures;
 mod jobs;
 mod keys;

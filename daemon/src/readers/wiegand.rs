@@ -2,7 +2,7 @@
 //! two GPIO lines. Nothing is ever sent to it; what it should show, it cannot.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use doorward_core::card::CardBits;
 use doorward_core::controller::{Input, ReaderEvent};
 use doorward_core::ids::{DeviceName, ReaderIx};
 use doorward_wire::board::ReplyValue;
-use doorward_wire::wiegand::{Frame, Keypad, Lines, RegisterMap, Repeats};
+use doorward_wire::wiegand::{Frame, Keypad, Lines, PulseRule, Pulses, RegisterMap, Repeats};
 use nix::sys::socket::{setsockopt, sockopt};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::TcpStream;
@@ -19,10 +19,12 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::card::CardReader;
+use super::edges::next_frame;
 use crate::backoff::Backoff;
 use crate::clock::Clock;
 use crate::config::Parity;
 use crate::doors::{Live, LiveOutbox, ReaderStatus};
+use crate::gpio::{self, GpioError};
 use crate::relays::config::LineAddress;
 use crate::relays::link::Link;
 use crate::relays::{CONNECT_TIMEOUT, Outcome};
@@ -61,6 +63,13 @@ pub(crate) enum Source {
         unit: u8,
         map: RegisterMap,
     },
+    /// The two wires themselves, at GPIO lines.
+    Edges {
+        chip: PathBuf,
+        d0: u32,
+        d1: u32,
+        rule: PulseRule,
+    },
 }
 
 /// What the task of a reader needs.
@@ -79,6 +88,8 @@ pub(crate) struct WiegandSetup {
 enum LinkError {
     #[error(transparent)]
     Open(#[from] SerialError),
+    #[error(transparent)]
+    Gpio(#[from] GpioError),
     #[error("no connection to `{address}`")]
     Connect { address: String, source: io::Error },
     #[error("`{address}` was lost")]
@@ -118,6 +129,9 @@ impl WiegandReader {
                 Source::Registers { address, unit, map } => {
                     self.registers(&address, unit, &map, &mut backoff).await
                 }
+                Source::Edges { chip, d0, d1, rule } => {
+                    self.edges(&chip, (d0, d1), rule, &mut backoff).await
+                }
             };
             let Err(error) = served else { break };
             self.failed(&error).await;
@@ -139,6 +153,7 @@ impl WiegandReader {
         let mut stream: Box<dyn AsyncRead + Unpin> = match address {
             LineAddress::Rtu(settings) => Box::new(serial::open(settings)?),
             LineAddress::Tcp(address) => Box::new(connect(address).await?),
+            LineAddress::Gpio(_) => return Ok(()),
         };
         backoff.reset();
         self.port_works().await;
@@ -170,6 +185,41 @@ impl WiegandReader {
         }
     }
 
+    /// Listens to two GPIO lines, until they are lost (`Err`) or the reader is stopped (`Ok`).
+    async fn edges(
+        &mut self,
+        chip: &Path,
+        (d0, d1): (u32, u32),
+        rule: PulseRule,
+        backoff: &mut Backoff,
+    ) -> Result<(), LinkError> {
+        let mut edges = gpio::open_edges(chip, d0, d1)?;
+        backoff.reset();
+        self.port_works().await;
+        self.set_online(true).await;
+        let stop = self.setup.stop.clone();
+        let gap = Duration::from_micros(u64::from(rule.frame_gap_us));
+        let mut pulses = Pulses::new(rule);
+        loop {
+            // Cancel-safe: edges that were taken stay in `pulses`.
+            let frame = tokio::select! {
+                frame = next_frame(&mut edges, &mut pulses, gap) => frame,
+                () = stop.cancelled() => return Ok(()),
+            };
+            let frame = frame.map_err(|source| LinkError::Lost {
+                address: chip.display().to_string(),
+                source,
+            })?;
+            match frame {
+                Ok(frame) => self.heard(frame).await,
+                Err(noise) => {
+                    let name = &self.setup.plan.name;
+                    log::warn!(reader = &**name; "reader `{name}`: {noise}");
+                }
+            }
+        }
+    }
+
     /// Reads registers again and again, until the line is lost (`Err`) or the reader is stopped.
     async fn registers(
         &mut self,
@@ -181,6 +231,7 @@ impl WiegandReader {
         let mut link = match address {
             LineAddress::Rtu(settings) => Link::rtu(serial::open(settings)?, settings.baud),
             LineAddress::Tcp(address) => Link::tcp(connect(address).await?),
+            LineAddress::Gpio(_) => return Ok(()),
         };
         self.port_works().await;
         let stop = self.setup.stop.clone();
@@ -327,12 +378,15 @@ impl WiegandReader {
 
     /// Raises or ends the alarm of a serial port; on a network only the reader is missed.
     async fn port_condition(&self, condition: Condition) {
-        let (Source::Bytes { address, .. } | Source::Registers { address, .. }) =
-            &self.setup.plan.source;
-        let LineAddress::Rtu(settings) = address else {
-            return;
+        let port = match &self.setup.plan.source {
+            Source::Edges { chip, .. } => chip,
+            Source::Bytes { address, .. } | Source::Registers { address, .. } => match address {
+                LineAddress::Rtu(settings) => &settings.path,
+                LineAddress::Gpio(board) => &board.chip,
+                LineAddress::Tcp(_) => return,
+            },
         };
-        let port = settings.path.to_string_lossy();
+        let port = port.to_string_lossy();
         let alarm = AlarmChange {
             kind: AlarmKind::PortFailing,
             subject: AlarmSubject::Port(DeviceName::from(&*port)),

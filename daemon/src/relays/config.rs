@@ -9,6 +9,7 @@ use doorward_wire::board::{BoardProfile, OutputState};
 
 use super::profiles::Profiles;
 use crate::config::{BoardConfig as SiteBoard, BoardTransport};
+use crate::gpio::{self, GpioBoard};
 use crate::serial::SerialSettings;
 
 /// How long a board on a serial line may take to answer, beyond the time of the frames, in
@@ -37,6 +38,8 @@ pub enum LineAddress {
     Rtu(SerialSettings),
     /// Modbus TCP at `host:port`.
     Tcp(String),
+    /// The appliance's own GPIO lines.
+    Gpio(GpioBoard),
 }
 
 impl std::fmt::Display for LineAddress {
@@ -44,6 +47,7 @@ impl std::fmt::Display for LineAddress {
         match self {
             Self::Rtu(settings) => write!(f, "{}", settings.path.display()),
             Self::Tcp(address) => f.write_str(address),
+            Self::Gpio(board) => write!(f, "{}", board.chip.display()),
         }
     }
 }
@@ -90,7 +94,12 @@ pub fn lines(
     let mut lines: BTreeMap<(PathBuf, String), LineConfig> = BTreeMap::new();
     let mut unknown = Vec::new();
     for (at, site) in boards.iter().enumerate() {
-        let Some(profile) = profiles.by_name(&site.profile) else {
+        let own = match &site.transport {
+            BoardTransport::Gpio(board) => BoardProfile::parse(&gpio::profile_text(board)).ok(),
+            _ => None,
+        };
+        let own = own.map(Arc::new);
+        let Some(profile) = own.as_ref().or_else(|| profiles.by_name(&site.profile)) else {
             unknown.push(ProfileUnknown {
                 board: site.name.clone(),
                 profile: site.profile.clone(),
@@ -99,7 +108,7 @@ pub fn lines(
             continue;
         };
         let board = BoardIx(u16::try_from(at).unwrap_or(u16::MAX));
-        let (key, address, timeout_ms) = line_of(&site.transport);
+        let (key, address, timeout_ms) = line_of(&site.transport, at);
         let line = lines.entry(key).or_insert_with(|| LineConfig {
             address,
             timeout_ms,
@@ -122,8 +131,14 @@ pub fn lines(
     }
 }
 
-fn line_of(transport: &BoardTransport) -> ((PathBuf, String), LineAddress, u32) {
+fn line_of(transport: &BoardTransport, at: usize) -> ((PathBuf, String), LineAddress, u32) {
     match transport {
+        // Every board is a line of its own: nothing is between them.
+        BoardTransport::Gpio(board) => (
+            (board.chip.clone(), at.to_string()),
+            LineAddress::Gpio(board.clone()),
+            TCP_TIMEOUT_MS,
+        ),
         BoardTransport::Tcp { address } => (
             (PathBuf::new(), address.clone()),
             LineAddress::Tcp(address.clone()),

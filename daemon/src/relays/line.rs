@@ -6,7 +6,7 @@ use std::time::Duration;
 use doorward_core::controller::{BoardEvent, RelayCommand};
 use doorward_core::ids::BoardIx;
 use doorward_core::time::Mono;
-use doorward_wire::board::OutputState;
+use doorward_wire::board::{ModbusRequest, OutputState};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::task::{JoinError, JoinHandle};
@@ -15,9 +15,11 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::commands::{Commands, SendError};
 use super::config::{LineAddress, LineConfig};
+use super::driver::Outcome;
 use super::driver::{Driver, Step};
 use super::link::Link;
 use crate::backoff::Backoff;
+use crate::gpio::{self, GpioError, Pins};
 use crate::serial::{self, SerialError};
 
 /// How long opening a connection may take.
@@ -145,7 +147,7 @@ impl LineTask {
     }
 
     /// Opens the line, in as many attempts as it takes. `None` to stop.
-    async fn open(&mut self) -> Option<Link> {
+    async fn open(&mut self) -> Option<OpenLine> {
         while !self.desk.driver.is_stopping() {
             match self.try_open().await? {
                 Ok(link) => return Some(link),
@@ -169,11 +171,15 @@ impl LineTask {
         }
     }
 
-    async fn try_open(&mut self) -> Option<Result<Link, OpenError>> {
+    async fn try_open(&mut self) -> Option<Result<OpenLine, OpenError>> {
         let address = match &self.config.address {
             LineAddress::Rtu(settings) => {
                 let port = serial::open(settings).map_err(OpenError::Serial);
-                return Some(port.map(|port| Link::rtu(port, settings.baud)));
+                return Some(port.map(|port| OpenLine::Modbus(Link::rtu(port, settings.baud))));
+            }
+            LineAddress::Gpio(board) => {
+                let pins = gpio::open_pins(board).map_err(OpenError::Gpio);
+                return Some(pins.map(OpenLine::Gpio));
             }
             LineAddress::Tcp(address) => address.clone(),
         };
@@ -192,13 +198,14 @@ impl LineTask {
             };
             let stream = stream.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()));
             let stream = stream.and_then(|stream| stream.set_nodelay(true).map(|()| stream));
-            return Some(stream.map(Link::tcp).map_err(failed));
+            let link = stream.map(|stream| OpenLine::Modbus(Link::tcp(stream)));
+            return Some(link.map_err(failed));
         }
         None
     }
 
     /// Carries out what the driver asks for, until the line is lost or stopped.
-    async fn serve(&mut self, mut link: Link) {
+    async fn serve(&mut self, mut link: OpenLine) {
         let desk = &mut self.desk;
         loop {
             desk.catch_up();
@@ -250,11 +257,35 @@ impl LineTask {
     }
 }
 
+/// A line that is open.
+enum OpenLine {
+    Modbus(Link),
+    Gpio(Box<dyn Pins>),
+}
+
+impl OpenLine {
+    /// Puts a question and waits for the answer; see [`Link::exchange`].
+    async fn exchange(
+        &mut self,
+        unit: u8,
+        request: ModbusRequest,
+        timeout: Duration,
+        urgent: impl Future<Output = ()>,
+    ) -> std::io::Result<Outcome> {
+        match self {
+            Self::Modbus(link) => link.exchange(unit, request, timeout, urgent).await,
+            Self::Gpio(pins) => gpio::answer(&mut **pins, request),
+        }
+    }
+}
+
 /// Why a line was not opened.
 #[derive(Debug, thiserror::Error)]
 enum OpenError {
     #[error(transparent)]
     Serial(SerialError),
+    #[error(transparent)]
+    Gpio(GpioError),
     #[error("no connection to the relay board at `{address}`")]
     Connect {
         address: String,
