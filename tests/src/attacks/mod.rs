@@ -158,6 +158,7 @@ fn reader(middle: &Middle, key: Option<[u8; 16]>, install_mode: bool) -> ReaderS
         install_mode,
         refuses_comset: false,
         fastest_baud: None,
+        plain: false,
     }
 }
 
