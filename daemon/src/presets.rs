@@ -44,27 +44,32 @@ pub fn presets() -> &'static Presets {
             .collect(),
         holiday_sets: FILES
             .iter()
-            .flat_map(|(country, text)| holidays(country, text))
+            .flat_map(|(country, text)| shipped(country, text))
             .collect(),
     });
     &PRESETS
 }
 
-fn holidays(country: &str, text: &str) -> Vec<PresetHolidays> {
-    let file: File = match toml::from_str(text) {
-        Ok(file) => file,
-        // A test reads every file that is compiled in.
-        Err(error) => {
-            log::error!("the holidays of {country} cannot be read: {error}");
-            return Vec::new();
-        }
-    };
+fn shipped(country: &str, text: &str) -> Vec<PresetHolidays> {
+    // A test reads every file that is compiled in.
+    read_holidays(country, text).unwrap_or_else(|error| {
+        log::error!("the holidays of {country} cannot be read: {error}");
+        Vec::new()
+    })
+}
+
+/// Reads a file of holidays of a country.
+///
+/// # Errors
+/// When it is not TOML, or has other fields than it may; the message says where.
+pub fn read_holidays(country: &str, text: &str) -> Result<Vec<PresetHolidays>, toml::de::Error> {
+    let file: File = toml::from_str(text)?;
     let set = |set: Set| PresetHolidays {
         country: country.to_owned(),
         name: set.name,
         holidays: set.holidays,
     };
-    file.set.into_iter().map(set).collect()
+    Ok(file.set.into_iter().map(set).collect())
 }
 
 #[cfg(test)]

@@ -94,8 +94,14 @@ pub struct EventWhy {
     /// Each step; none where the event does not tell who or what was judged.
     #[serde(default)]
     pub explanation: Option<Explanation>,
+    /// The event from which on the log was read for what went on at the site when it was decided:
+    /// who was in which area, which doors stood open, which cards were locked out. 1 where that is
+    /// the whole of it; what went on before another is not known.
+    #[serde(default)]
+    pub site_from: u64,
     /// Whether the explanation comes to the reason that the event has. It need not where the
-    /// decision hung on what went on at the site: who was in which area, which doors stood open.
+    /// decision hung on what no event tells of what went on at the site, or on what is told by
+    /// events before `site_from` or by erased ones.
     pub agrees: bool,
 }
 

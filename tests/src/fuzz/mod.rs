@@ -8,12 +8,14 @@
     reason = "a broken law must stop the fuzzer"
 )]
 
+mod calendars;
 mod documents;
 mod osdp;
 mod problems;
 mod script;
 mod tables;
 
+pub use calendars::{holiday_files, plans};
 pub use documents::{api_bodies, site_config};
 pub use osdp::{osdp_device, osdp_frames, osdp_panel};
 pub use tables::{board_profiles, card_formats, converters};
@@ -22,7 +24,7 @@ pub use tables::{board_profiles, card_formats, converters};
 pub type Target = fn(&[u8]);
 
 /// All targets, by the name of their folder of seeds.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: [(&str, Target); 10] = [
     ("osdp_frames", osdp_frames),
     ("osdp_panel", osdp_panel),
     ("osdp_device", osdp_device),
@@ -31,6 +33,8 @@ pub const TARGETS: [(&str, Target); 8] = [
     ("board_profiles", board_profiles),
     ("site_config", site_config),
     ("api_bodies", api_bodies),
+    ("plans", plans),
+    ("holiday_files", holiday_files),
 ];
 
 /// The seeds of a target: everything in its folder, finds included.

@@ -84,13 +84,20 @@ fn write_event(
         return writeln!(out, "{none}");
     };
     why::write_steps(out, explanation, symbols, key_name)?;
+    if found.site_from > 1 {
+        writeln!(
+            out,
+            "who was where is told by the log from event {} on; what went on before is not known",
+            found.site_from
+        )?;
+    }
     if !found.agrees
         && let Some(reason) = event.reason
     {
         writeln!(
             out,
-            "the decision itself was: {} ({reason}); it hung on something that is not told by the \
-             table, such as who was where",
+            "the decision itself was: {} ({reason}); it hung on something that neither the table nor \
+             the log tells, such as whether a door's contact was seen",
             text::reason(reason)
         )?;
     }
@@ -200,6 +207,7 @@ mod tests {
                 key: None,
                 steps: vec![step],
             }),
+            site_from: 1,
             agrees: reason == explained,
         };
         let theme = Theme::new(Colours::None, true);

@@ -7,6 +7,7 @@ mod found;
 mod open_keys;
 mod rules;
 mod site;
+mod site_then;
 mod spans;
 mod trace;
 
@@ -14,6 +15,7 @@ pub use explain::{Explanation, Step, explain, explain_at};
 pub use open_keys::{OpenKey, keys_that_open};
 pub use rules::{decide, decide_at};
 pub use site::{Location, QuietSite, SiteMap, SiteState};
+pub use site_then::SiteThen;
 pub use spans::{AccessSpan, SPANS_MS_MAX, access_spans};
 pub use trace::Rule;
 

@@ -3,10 +3,12 @@ use std::sync::Arc;
 use axum::extract::State;
 use doorward_api::{DaysQuery, EventWhy, ProblemKind, UserAccess};
 use doorward_core::card::CardRead;
-use doorward_core::decide::{Policy, Relay, Request, Rex, Shown, access_spans, explain};
-use doorward_core::event::{Direction, Event, Reason};
+use doorward_core::decide::{
+    Policy, Relay, Request, Rex, Shown, SiteMap, SiteThen, access_spans, explain_at,
+};
+use doorward_core::event::{Direction, Event, EventKind, Reason};
 use doorward_core::ids::{DoorId, UserId};
-use doorward_core::model::{Door, User};
+use doorward_core::model::{Door, Record, User};
 use doorward_core::schedule::Zone;
 use doorward_core::time::{Mono, Now, Wall};
 use doorward_core::view::CardIdentity;
@@ -19,7 +21,13 @@ use crate::admin::office::Desk;
 use crate::admin::query::{Asked, At};
 use crate::admin::refused::Refused;
 use crate::admin::reply::Reply;
-use crate::store::{About, Store};
+use crate::store::{About, EventRow, Store};
+
+/// Events before the explained one that are read for what went on at the site.
+const EVENTS_READ_MAX: usize = 20_000;
+
+/// Events read at once.
+const EVENTS_TOGETHER: usize = 1_000;
 
 /// Changes told of those made since an event.
 const CHANGES_TOLD_MAX: usize = 100;
@@ -32,7 +40,9 @@ const DAYS_MAX: u16 = 31;
 ///
 /// Walks the rules once more at the event's time, by the access table as it was then: the changes
 /// made since are undone for this. Where they cannot be (too many, or erased), by the present table;
-/// `explained_by` says which. The answer names what has been changed since.
+/// `explained_by` says which. The answer names what has been changed since. What went on at the
+/// site then (who was in which area, which doors stood open, which cards were locked out) is worked
+/// out from the passage log, 20,000 events back at most: `site_from` says from where.
 #[utoipa::path(
     get, path = "/v1/events/{seq}/why", tag = "decisions", operation_id = "event_why",
     params(("seq" = u64, Path, description = "the event's number")),
@@ -56,7 +66,7 @@ pub(super) async fn why(
 
 fn explained(
     store: &Store,
-    row: crate::store::EventRow,
+    row: EventRow,
     card: Option<&CardRead>,
     policy: Policy,
 ) -> Result<EventWhy, Refused> {
@@ -79,6 +89,11 @@ fn explained(
         identities,
     };
     let past = store.past(asked.revision, &about)?;
+    let doors = past.view.records().filter_map(|record| match record {
+        Record::Door(door) => Some(door.clone()),
+        _ => None,
+    });
+    let (site, site_from) = site_then(store, &row, SiteThen::new(doors))?;
     let explanation = shown(asked, card).map(|shown| {
         let request = Request {
             door: asked.door,
@@ -95,7 +110,7 @@ fn explained(
             wall: asked.at,
             trust: asked.clock,
         };
-        explain(&past.view, &request, now, policy)
+        explain_at(&past.view, &site, &request, now, policy)
     });
     let agrees = explanation
         .as_ref()
@@ -108,9 +123,39 @@ fn explained(
         explained_by: past.of_revision,
         changed_since,
         explanation,
+        site_from,
         agrees,
         event: api_row(row),
     })
+}
+
+/// What went on at the site when an event was decided, and the first event that it is told by.
+fn site_then(
+    store: &Store,
+    decided: &EventRow,
+    mut site: SiteThen,
+) -> Result<(SiteMap, u64), Refused> {
+    let from = decided.seq.saturating_sub(EVENTS_READ_MAX as u64).max(1);
+    let mut next = from;
+    while next < decided.seq {
+        let rows = store.events_after(next - 1, EVENTS_TOGETHER)?;
+        let Some(last) = rows.last() else { break };
+        next = last.seq + 1;
+        let before = rows.iter().filter(|row| row.seq < decided.seq);
+        before.for_each(|row| site.tell(&row.event));
+    }
+    let mut map = site.site(decided.event.at);
+    // Two who came in together were let in at the same moment, one after the other.
+    let around = store.events_after(decided.seq.saturating_sub(2), 3)?;
+    let other = around.iter().find(|row| {
+        let (row, decided) = (&row.event, &decided.event);
+        (row.kind, row.door, row.at) == (EventKind::Granted, decided.door, decided.at)
+            && row.user != decided.user
+    });
+    if let Some((door, other)) = decided.event.door.zip(other.and_then(|row| row.event.user)) {
+        map.first_of_two.insert(door, other);
+    }
+    Ok((map, from))
 }
 
 /// What was shown, as far as the event tells.

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use doorward_core::date::CivilDate;
 use doorward_core::ids::{CompanyId, HolidaySetId};
 use doorward_core::model::{
-    Block, Company, DatedException, DayInterval, DoorGroup, Holiday, HolidayDate, HolidayRule,
-    HolidaySet, Interval, Kind, Language, Observed, Schedule, Share, Weekday, WeeklyInterval,
+    Block, Circuit, Company, DatedException, DatedHours, DatedState, DayInterval, DoorGroup,
+    Holiday, HolidayDate, HolidayRule, HolidaySet, InputPoint, Interval, Kind, Language,
+    LockdownExit, Observed, Schedule, Share, UnlockPlan, Weekday, WeeklyInterval,
 };
 use rmpv::Value;
 
@@ -29,10 +30,10 @@ fn samples() -> Vec<Record> {
             board: "cabinet".to_owned(),
             output: 3,
         }),
-        contact: Some(doorward_core::model::InputPoint {
+        contact: Some(InputPoint {
             board: "cabinet".to_owned(),
             input: 4,
-            circuit: doorward_core::model::Circuit::NormallyOpen,
+            circuit: Circuit::NormallyOpen,
         }),
         rex: None,
         fire: None,
@@ -65,7 +66,29 @@ fn samples() -> Vec<Record> {
         company: Some(CompanyId(12)),
         ..user(14)
     };
+    let Record::Door(mut planned_door) = door(20) else {
+        unreachable!()
+    };
+    planned_door.plan = Some(Box::new(UnlockPlan {
+        schedule: Some(ScheduleId(7)),
+        first_in: vec![KeyId(6)],
+        dated: vec![DatedHours {
+            name: "Open day".to_owned(),
+            from: Wall(1_000),
+            until: Wall(2_000),
+            door: DatedState::Unlocked,
+        }],
+    }));
+    planned_door.pending_plan = Some(Box::default());
+    planned_door.mode = DoorMode::Lockdown;
+    planned_door.lockdown_exit = LockdownExit::ExemptOnly;
+    planned_door.wiring.fire = Some(InputPoint {
+        board: "cabinet".to_owned(),
+        input: 10,
+        circuit: Circuit::NormallyClosed,
+    });
     vec![
+        Record::Door(planned_door),
         Record::Place(Place {
             id: PlaceId(1),
             name: "Ward".to_owned(),
