@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod attacks;
 #[cfg(test)]
+mod demo;
+#[cfg(test)]
 mod our_panel;
 #[cfg(test)]
 mod our_reader;

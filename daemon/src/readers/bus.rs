@@ -359,6 +359,10 @@ impl Bus {
                 log::error!(reader = &*name; "reader `{name}` has no secure channel: {failure:?}");
                 [Some(ReaderEvent::SecureChannelFailed(true)), None]
             }
+            LinkEvent::Unreadable => {
+                log::error!(reader = &*name; "something answers for reader `{name}` that cannot be read: two readers have its address, or the line is bad");
+                [None, None]
+            }
             LinkEvent::ClearRefused { code } => {
                 log::error!(reader = &*name, code; "reader `{name}` spoke in clear and was not heard");
                 [None, None]

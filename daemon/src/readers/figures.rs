@@ -59,7 +59,7 @@ pub(super) fn figures(
         secure,
         since,
         identity: presence.map(|presence| identity(&presence.id, presence.capabilities.as_ref())),
-        address_shared: false,
+        address_shared: panel.is_unreadable(address),
         polls: stats.polls,
         commands: stats.commands,
         replies: stats.replies,

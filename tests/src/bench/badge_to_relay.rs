@@ -1,5 +1,7 @@
 //! From a card at a reader to the coil of a relay board.
 
+use std::time::Instant;
+
 use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
@@ -24,6 +26,9 @@ pub struct Options {
     /// Users in the access table, each with a card and a key to every door
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=65_535))]
     users: u32,
+    /// Raise the speed of the bus by COMSET before the cards are shown
+    #[arg(long)]
+    auto_baud: bool,
     /// Readers in the clear instead of in Secure Channel
     #[arg(long)]
     clear: bool,
@@ -43,6 +48,10 @@ pub struct Figures {
     lost: u32,
     readers: u8,
     baud: u32,
+    /// What the bus ran at while Doorward's cards were shown; libosdp's panel stays at `baud`.
+    measured_baud: u32,
+    /// How long raising the speed took.
+    raise_s: f64,
     secure: bool,
     peer_p50_ms: f64,
     peer_p99_ms: f64,
@@ -57,10 +66,18 @@ pub struct Figures {
 pub fn run(options: &Options) -> Result<Figures> {
     let secure = !options.clear;
     let mut bus = ReaderBus::start(options.readers, options.baud, secure)?;
-    let (ours, lost) = ours(&mut bus, options)?;
+    let Ours {
+        samples: ours,
+        lost,
+        measured_baud,
+        raise_s,
+    } = ours(&mut bus, options)?;
     let (peer, peer_lost) = if options.no_peer {
         (Samples::default(), 0)
     } else {
+        if options.auto_baud {
+            bus.restart_readers()?;
+        }
         progress("the same bus with libosdp as the control panel, to its event");
         bus.taps_at_peer(options.taps, |number| h10301(number as u16))?
     };
@@ -73,6 +90,8 @@ pub fn run(options: &Options) -> Result<Figures> {
         lost,
         readers: options.readers,
         baud: options.baud,
+        measured_baud,
+        raise_s,
         secure,
         peer_p50_ms: peer.ms(50.0),
         peer_p99_ms: peer.ms(99.0),
@@ -81,13 +100,35 @@ pub fn run(options: &Options) -> Result<Figures> {
     })
 }
 
+/// Doorward's part.
+struct Ours {
+    samples: Samples,
+    lost: u32,
+    measured_baud: u32,
+    raise_s: f64,
+}
+
 /// Doorward on the bus: from the card at the reader to the write of its door's coil at the board.
-fn ours(bus: &mut ReaderBus, options: &Options) -> Result<(Samples, u32)> {
+fn ours(bus: &mut ReaderBus, options: &Options) -> Result<Ours> {
     let mut opening = Opening::start(bus, options.baud, options.users)?;
+    let begun = Instant::now();
+    let measured_baud = if options.auto_baud {
+        progress("doorwardd raises the speed of the bus");
+        opening.raise_speed()?
+    } else {
+        options.baud
+    };
+    let raise_s = begun.elapsed().as_secs_f64();
     progress("doorwardd, to the coil");
     let users = options.users.min(u32::from(u16::MAX));
     let card = move |number: u32| h10301((number % users + 1) as u16);
-    bus.taps(options.taps, card, |name, _, within| {
+    let (samples, lost) = bus.taps(options.taps, card, |name, _, within| {
         opening.arrival(name, within)
+    })?;
+    Ok(Ours {
+        samples,
+        lost,
+        measured_baud,
+        raise_s: (raise_s * 1000.0).round() / 1000.0,
     })
 }

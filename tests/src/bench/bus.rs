@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use doorward_core::card::CardBits;
-use doorward_sim::line::{LineSpec, PacedLine, Port, monotonic_ns};
+use doorward_sim::line::{LineSpec, Noise, PacedLine, Port, monotonic_ns};
 
 use crate::osdp_peer::orders::{PanelSaw, PanelSpec, ReaderSpec};
 use crate::osdp_peer::{OsdpPanel, OsdpReaders, reader_on, test_key};
@@ -126,6 +126,23 @@ impl ReaderBus {
             }
         }
         Ok((Samples::new(took_ns), lost))
+    }
+
+    /// Has all readers begin anew at the speed the bus began with.
+    ///
+    /// # Errors
+    /// When a reader does not start again.
+    pub fn restart_readers(&mut self) -> Result<()> {
+        for spec in &self.specs {
+            self.readers.remove(&spec.name)?;
+            self.readers.add(spec.clone())?;
+        }
+        Ok(())
+    }
+
+    /// Disturbs the line, or no more.
+    pub fn disturb(&self, noise: Noise) {
+        self.line.set_noise(noise);
     }
 
     /// Takes a reader off the cable that brings it line and power.

@@ -5,6 +5,7 @@
 
 pub mod badge_to_relay;
 pub mod bus;
+pub mod bus_soak;
 #[cfg(feature = "casbin")]
 mod casbin;
 pub mod change;
@@ -29,6 +30,9 @@ pub enum Bench {
     /// From a card at a libosdp reader to the coil of a Modbus board; and libosdp's own control
     /// panel on the same bus, to its event
     BadgeToRelay(badge_to_relay::Options),
+    /// Readers unplugged at random, noise and restarts of the relay board, for as long as wished:
+    /// cards that were missed without a fault of their link, coils that stay on, memory
+    BusSoak(bus_soak::Options),
     /// How long a change takes until it is in force at the doors
     Change(change::Options),
     /// How long a decision takes, and whether it allocates; and how long Casbin takes
@@ -60,6 +64,7 @@ impl Bench {
     pub fn run(self) -> Result<()> {
         match self {
             Self::BadgeToRelay(options) => print(&badge_to_relay::run(&options)?),
+            Self::BusSoak(options) => print(&bus_soak::run(&options)?),
             Self::Change(options) => print(&change::run(&options)?),
             Self::Decide(options) => print(&decide::run(&options)?),
             Self::Formats(options) => print(&formats::run(&options)?),

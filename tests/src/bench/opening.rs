@@ -3,12 +3,18 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use doorward_api::EventsQuery;
+use doorward_api::{BusJobState, EventsQuery, RaiseSpeedBody};
 
 use crate::appliance::{Appliance, Wiring};
 use crate::modbus_board::{BoardReport, Boards, tcp_boards};
 
 use super::bus::{Arrival, ONLINE, ReaderBus};
+
+/// The bus's name in its configuration.
+pub const BUS: &str = "bus";
+
+/// Between two looks at whether something is so.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// A running daemon with one door at each reader of a bus, and its relay board.
 #[derive(Debug)]
@@ -42,6 +48,26 @@ impl Opening {
             board,
             names: bus.specs.iter().map(|spec| spec.name.clone()).collect(),
         })
+    }
+
+    /// Has the speed of the bus raised; the answer is what it runs at then.
+    ///
+    /// # Errors
+    /// When the daemon refuses, or the readers end at different speeds.
+    pub fn raise_speed(&mut self) -> Result<u32> {
+        let body = RaiseSpeedBody::default();
+        self.appliance
+            .call(async |client| client.raise_speed(BUS, &body).await)?;
+        loop {
+            let job = self
+                .appliance
+                .call(async |client| client.bus_job(BUS).await)?;
+            if job.state != BusJobState::Running {
+                self.appliance.wait_wired(ONLINE)?;
+                return job.baud.with_context(|| format!("{:?}", job.speeds));
+            }
+            std::thread::sleep(LOOK);
+        }
     }
 
     /// Waits until the coil of a reader's door is driven, and let go again: the next card must find

@@ -84,6 +84,10 @@ pub(crate) struct Bus {
     sending: BTreeMap<Station, (u64, u64)>,
     /// Readers that agree to every rate and stay at their own.
     pub(crate) stubborn: BTreeSet<usize>,
+    /// The panel hears itself, as behind a two-wire adapter with its receiver left on.
+    pub(crate) echoes: bool,
+    /// So many of the next replies break off in the middle.
+    pub(crate) broken_replies: usize,
     /// There is noise only above this rate.
     pub(crate) noise_above: Option<Baud>,
     count: u64,
@@ -159,6 +163,8 @@ impl Bus {
                 .collect(),
             stubborn: BTreeSet::new(),
             noise_above: None,
+            echoes: false,
+            broken_replies: 0,
             sending: BTreeMap::new(),
             count: 0,
             held: None,
@@ -336,6 +342,13 @@ impl Bus {
         if self.keeps_wire {
             self.wire.extend_from_slice(bytes);
         }
+        let is_broken = from != Station::Panel && self.broken_replies > 0;
+        self.broken_replies -= usize::from(is_broken);
+        let bytes = if is_broken {
+            &bytes[..bytes.len() / 2]
+        } else {
+            bytes
+        };
         let is_late = self.lag_us > 0 && from != Station::Panel && self.dice.roll(20) == 0;
         let mut at = self.now + if is_late { self.lag_us } else { 0 };
         let baud = self.speeds[&from];
@@ -478,7 +491,7 @@ impl Bus {
             let flip = if is_same { 0 } else { 1 + dice.roll(255) as u8 };
             [byte ^ flip]
         };
-        if from != Station::Panel {
+        if from != Station::Panel || self.echoes {
             self.panel.handle_bytes(now, &heard(Station::Panel));
         }
         for (at, reader) in self.readers.iter_mut().enumerate() {

@@ -15,6 +15,8 @@ mod noise;
 #[cfg(test)]
 mod outage;
 #[cfg(test)]
+mod recovery;
+#[cfg(test)]
 mod scan;
 #[cfg(test)]
 mod security;

@@ -62,6 +62,9 @@ pub enum LinkEvent {
     },
     /// A reply that could not be read; it was dropped.
     Undecodable(DecodeError),
+    /// Something answers, again and again, that cannot be read: two PDs have this address, or the line
+    /// is bad. Sent once, until the PD is understood again.
+    Unreadable,
 }
 
 /// A PD that is there.

@@ -109,6 +109,8 @@ pub(crate) struct Link {
     pub(super) is_heard_late: bool,
     /// The PD was online until it left its session: who it is need not be asked again.
     pub(super) is_resuming: bool,
+    /// Waits in a row that brought bytes and no reply.
+    pub(super) unreadable_waits: u32,
     pub(super) handshake_failures: u32,
     pub(super) failure_told: Option<SecureChannelFailure>,
     pub(super) refusal_told_at: Option<Mono>,
@@ -151,6 +153,7 @@ impl Link {
             probes: 0,
             is_heard_late: false,
             is_resuming: false,
+            unreadable_waits: 0,
             handshake_failures: 0,
             failure_told: None,
             refusal_told_at: None,
@@ -362,6 +365,7 @@ impl Link {
         self.busy_since = None;
         self.not_before = now;
         self.home = self.baud;
+        self.unreadable_waits = 0;
         self.exchange.take()
     }
 

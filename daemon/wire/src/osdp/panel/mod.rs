@@ -1,6 +1,7 @@
 //! The control panel: one bus, its PDs in turn, as fast as the line allows.
 
 mod config;
+mod echo;
 mod event;
 mod handshake;
 mod keys;
@@ -31,6 +32,7 @@ pub use scan::{BusScan, FoundReader};
 pub use stats::{Latency, PdStats};
 pub use visit::{Visit, Visited};
 
+use self::echo::Echo;
 use self::link::Link;
 use self::permit::permit;
 use self::queue::{Put, Queued};
@@ -78,6 +80,7 @@ pub struct ControlPanel {
     /// Whose turn it was.
     last: usize,
     deframer: Deframer,
+    echo: Echo,
     line: Line,
     turns: Turns,
     events: VecDeque<BusEvent>,
@@ -148,6 +151,7 @@ impl ControlPanel {
                 .map(|reader| Link::new(reader, config.baud, now))
                 .collect(),
             deframer: Deframer::new(),
+            echo: Echo::default(),
             line: Line::Free,
             turns: Turns {
                 rest_until: now,
@@ -170,6 +174,10 @@ impl ControlPanel {
             self.on_stray_bytes(now, bytes);
             return;
         };
+        let held = self.echo.strip(&mut bytes);
+        if bytes.is_empty() {
+            return;
+        }
         wait.first_byte_at.get_or_insert(now);
         wait.until = wait
             .until
@@ -177,6 +185,11 @@ impl ControlPanel {
             .min(wait.limit);
         if let Some(link) = self.links.get_mut(wait.link) {
             link.on_bytes(now);
+        }
+        if held > 0 {
+            let sent = core::mem::take(&mut self.echo.sent);
+            self.on_reply_bytes(now, &mut sent.get(..held).unwrap_or_default());
+            self.echo.sent = sent;
         }
         self.on_reply_bytes(now, &mut bytes);
     }
@@ -248,6 +261,7 @@ impl ControlPanel {
         }
         link.compose(&mut self.nonces, out);
         let len = out.len() - start;
+        self.echo.begin(out.get(start..).unwrap_or_default());
         let (window_us, is_full_probe) = link.reply_window(may_wait_fully);
         let sent_at = now.plus_us(baud.bytes_us(len));
         let until = sent_at.plus_us(window_us);
@@ -387,6 +401,13 @@ impl ControlPanel {
             .iter()
             .find(|link| link.address == address)
             .map(|link| link.stats)
+    }
+
+    /// Whether what answers at `address` cannot be read: two PDs with one address, or a bad line.
+    #[must_use]
+    pub fn is_unreadable(&self, address: Address) -> bool {
+        let mut own = self.own().iter();
+        own.any(|link| link.address == address && link.is_unreadable())
     }
 
     /// What the line has brought.

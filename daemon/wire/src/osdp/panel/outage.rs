@@ -16,6 +16,8 @@ const OFFLINE_SILENCE_US: u64 = 300_000;
 const OFFLINE_GARBLED_US: u64 = 2_000_000;
 /// How long a PD may answer nothing but BUSY.
 const OFFLINE_BUSY_US: u64 = 5_000_000;
+/// Waits in a row that must bring bytes and no reply before somebody is told.
+const UNREADABLE_WAITS: u32 = 8;
 /// When a busy PD is asked again.
 const BUSY_PAUSE_US: u64 = 50_000;
 /// The rest before the second and later repetitions, for the neighbours' sake.
@@ -36,6 +38,7 @@ impl Link {
     ) {
         self.is_silent = is_silent;
         self.stats.timeouts += 1;
+        self.count_unreadable(is_silent, events);
         self.attempts += 1;
         if matches!(self.exchange, Some(Purpose::Probe)) {
             self.on_probe_timeout(now, events);
@@ -56,6 +59,21 @@ impl Link {
             let pause_us = if self.attempts > 1 { RETRY_PAUSE_US } else { 0 };
             self.not_before = now.plus_us(pause_us);
         }
+    }
+
+    /// At another rate than its own a PD cannot be understood; silence says nothing of who is there.
+    fn count_unreadable(&mut self, is_silent: bool, events: &mut VecDeque<BusEvent>) {
+        if is_silent || self.baud != self.home {
+            return;
+        }
+        self.unreadable_waits = self.unreadable_waits.saturating_add(1);
+        if self.unreadable_waits == UNREADABLE_WAITS {
+            self.report(events, LinkEvent::Unreadable);
+        }
+    }
+
+    pub(super) const fn is_unreadable(&self) -> bool {
+        self.unreadable_waits >= UNREADABLE_WAITS
     }
 
     fn on_probe_timeout(&mut self, now: Mono, events: &mut VecDeque<BusEvent>) {

@@ -1,0 +1,98 @@
+//! The demo's virtual devices, driven by implementations that share nothing with Doorward's: what is
+//! shown with them is shown with devices that are true to their protocols.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use doorward_sim::{Site, SiteOptions};
+use doorward_tests::osdp_peer::OsdpPanel;
+use doorward_tests::osdp_peer::orders::{KeyText, PanelSaw, PanelSpec, ReaderSpec};
+use doorwardd::config::{BoardTransport, KeySource, ReaderSecurity, SiteConfig};
+use serde::Deserialize;
+
+const SOON: Duration = Duration::from_secs(30);
+
+fn site(folder: &Path) -> Result<(Site, SiteConfig)> {
+    let site = Site::start(SiteOptions {
+        seed: 1,
+        speed: 1.0,
+        dir: folder.to_owned(),
+    })?;
+    let config = SiteConfig::load(&site.config_path())?;
+    Ok((site, config))
+}
+
+#[test]
+fn libosdp_drives_the_readers_of_the_demo() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (_site, config) = site(folder.path())?;
+    for bus in &config.buses {
+        let readers = bus.readers.iter().map(|reader| {
+            let ReaderSecurity::Secure(KeySource::File(path)) = &reader.security else {
+                bail!("reader `{}` has no key file", reader.name);
+            };
+            let key = std::fs::read_to_string(path)?;
+            Ok(ReaderSpec {
+                name: reader.name.to_string(),
+                path: bus.port.clone(),
+                address: reader.address,
+                baud: bus.baud,
+                key: Some(KeyText(key.trim().to_owned())),
+                install_mode: false,
+                refuses_comset: false,
+                fastest_baud: None,
+                plain: false,
+            })
+        });
+        let readers = readers.collect::<Result<Vec<_>>>()?;
+        let mut panel = OsdpPanel::start(PanelSpec {
+            path: bus.port.clone(),
+            baud: bus.baud,
+            readers: readers.clone(),
+        })?;
+        for reader in &readers {
+            panel.wait_until(&reader.name, &PanelSaw::Secure, SOON)?;
+        }
+    }
+    Ok(())
+}
+
+/// What the script read.
+#[derive(Debug, Deserialize)]
+struct Read {
+    coils: Vec<Vec<bool>>,
+    off: Vec<bool>,
+    inputs: Vec<bool>,
+    beyond: u8,
+}
+
+#[test]
+fn pymodbus_drives_the_relay_board_of_the_demo() -> Result<()> {
+    const COILS: usize = 8;
+    let folder = tempfile::tempdir()?;
+    let (_site, config) = site(folder.path())?;
+    let board = config.boards.first().context("the demo has a board")?;
+    let BoardTransport::Tcp { address } = &board.transport else {
+        bail!("the demo's board is not at a network address");
+    };
+    let (host, port) = address.rsplit_once(':').context("no port")?;
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/pymodbus_client.py");
+    let python = std::env::var_os("DOORWARD_TEST_PYTHON").map(PathBuf::from);
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/python");
+    let output = Command::new(python.unwrap_or(own))
+        .arg(script)
+        .args([host, port, &board.unit.to_string(), &COILS.to_string()])
+        .output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    let read: Read = serde_json::from_slice(&output.stdout).with_context(|| said.into_owned())?;
+    for (on, coils) in read.coils.iter().enumerate() {
+        let expect: Vec<bool> = (0..COILS).map(|coil| coil == on).collect();
+        assert_eq!(*coils, expect, "coil {on} alone is on");
+    }
+    assert_eq!(read.off, [false; COILS]);
+    assert_eq!(read.inputs.len(), COILS);
+    assert_eq!(read.beyond, 2, "a coil that is not there: illegal data address");
+    Ok(())
+}
