@@ -93,6 +93,9 @@ fn pymodbus_drives_the_relay_board_of_the_demo() -> Result<()> {
     }
     assert_eq!(read.off, [false; COILS]);
     assert_eq!(read.inputs.len(), COILS);
-    assert_eq!(read.beyond, 2, "a coil that is not there: illegal data address");
+    assert_eq!(
+        read.beyond, 2,
+        "a coil that is not there: illegal data address"
+    );
     Ok(())
 }

@@ -173,8 +173,8 @@ impl Soak {
             self.opening.board.send(&BoardOrder::Listen)?;
         }
         let least = Duration::from_millis(500);
-        match self.spread.below(400) {
-            0..=7 if self.away.len() + 1 < self.bus.specs.len() => {
+        match self.spread.below(200) {
+            0..=5 if self.away.len() + 1 < self.bus.specs.len() => {
                 let at = self.spread.below(self.bus.specs.len() as u64) as usize;
                 if !self.away.contains_key(&at) {
                     let time = self.spread.between(least, Duration::from_secs(20));
@@ -183,7 +183,7 @@ impl Soak {
                     self.figures.unplugged += 1;
                 }
             }
-            8..=10 if self.noisy_until.is_none() => {
+            6..=9 if self.noisy_until.is_none() => {
                 let rate = self.spread.below(400) as u32;
                 self.bus.disturb(Noise {
                     seed: self.spread.below(1 << 40),
@@ -195,7 +195,7 @@ impl Soak {
                 self.noisy_until = Some(now + time);
                 self.figures.noises += 1;
             }
-            11 if self.board_closed_until.is_none() => {
+            10..=11 if self.board_closed_until.is_none() => {
                 self.opening.board.send(&BoardOrder::Close)?;
                 let time = self.spread.between(least, Duration::from_secs(3));
                 self.board_closed_until = Some(now + time);
