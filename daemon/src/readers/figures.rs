@@ -6,7 +6,7 @@ use doorward_api::{FoundReader, ReaderFigures, ReaderIdentity, ReaderSpeed};
 use doorward_core::ids::DeviceName;
 use doorward_core::time::Wall;
 use doorward_wire::osdp::{
-    Address, Capabilities, Channel, ControlPanel, FoundReader as FoundPd, Function, PdId,
+    Address, Baud, Capabilities, Channel, ControlPanel, FoundReader as FoundPd, Function, PdId,
     RaisedReader, SpeedRefusal,
 };
 
@@ -54,7 +54,7 @@ pub(super) fn figures(
     ReaderFigures {
         name: name.clone(),
         address: address.number(),
-        baud: panel.baud(address).map_or(0, |baud| baud.rate()),
+        baud: panel.baud(address).map_or(0, Baud::rate),
         online: presence.is_some(),
         secure,
         since,
