@@ -38,6 +38,17 @@ enum Command {
     Run,
     /// Check the configuration and the files it names, then exit.
     Check,
+    /// Add a reader to the configuration: to a bus, in Secure Channel, its key to be installed.
+    Adopt {
+        /// What the reader is called from now on.
+        name: String,
+        /// The bus it is on.
+        #[arg(long)]
+        bus: String,
+        /// Its address, 0 to 126.
+        #[arg(long)]
+        address: u8,
+    },
     /// Let the relays go when the daemon dies; the daemon starts it.
     #[command(hide = true)]
     Guard,
@@ -66,6 +77,7 @@ fn main() -> ExitCode {
             run::run(&options)
         }
         Command::Check => run::check(&options),
+        Command::Adopt { name, bus, address } => run::adopt(&options.config, &bus, &name, address),
         Command::Guard => guard::stand(&options.config, options.log),
     }
     .into()

@@ -6,6 +6,7 @@ use std::process::Stdio;
 use doorward_api::{ClientError, ProblemKind, ReaderKey, ReaderStatus};
 use doorward_core::alarm::AlarmKind;
 use doorward_core::event::EventKind;
+use doorward_tests::daemon::Daemon;
 use doorward_tests::osdp_peer::orders::{KeyText, ReaderSaw, ReaderSpec};
 use doorward_tests::peer::program;
 
@@ -229,6 +230,48 @@ fn a_cut_in_the_middle_leaves_a_reader_that_can_be_spoken_to() {
         rotate(&house).unwrap();
         wait_secure(&house);
     }
+}
+
+/// The first key comes from a credential of systemd's, and the next ones are sealed by another one.
+#[test]
+fn keys_come_from_credentials_and_are_sealed_by_one() {
+    let mut house = House::build(Plan::default());
+    let credentials = house.dir.path().join("credentials");
+    std::fs::create_dir(&credentials).unwrap();
+    let key = house.specs[0].key.clone().unwrap();
+    std::fs::write(credentials.join("front"), &key.0).unwrap();
+    std::fs::write(credentials.join("doorward.reader-keys"), [0x5A; 32]).unwrap();
+    let path = house.dir.path().join("site.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let lines = text.lines().map(|line| match line.starts_with("key_file") {
+        true => "key_credential = \"front\"\n".to_owned(),
+        false => format!("{line}\n"),
+    });
+    std::fs::write(&path, lines.collect::<String>()).unwrap();
+    let start = |house: &mut House| {
+        let set = [("CREDENTIALS_DIRECTORY", credentials.to_str().unwrap())];
+        let mut daemon = Daemon::spawn(house.dir.path(), &set).unwrap();
+        daemon.wait_notice("READY=1", SOON).unwrap();
+        house.daemon = Some(daemon);
+    };
+    start(&mut house);
+    wait_secure(&house);
+    rotate(&house).unwrap();
+    let given = key_given(&mut house);
+    let file = std::fs::read(house.dir.path().join("data/keys/reader-0.key")).unwrap();
+    assert!(file.starts_with(b"doorward sealed"));
+    let text = given.0.as_bytes();
+    assert!(!file.windows(text.len()).any(|part| part == text));
+    house.take_daemon().stop(SOON).unwrap();
+    start(&mut house);
+    wait_secure(&house);
+    // Without the credential that seals, nothing is guessed and nothing is lost.
+    house.take_daemon().stop(SOON).unwrap();
+    let ended = Daemon::run_to_end(house.dir.path()).unwrap();
+    assert_eq!(ended.status.code(), Some(78));
+    assert!(ended.log.contains("is sealed"), "{}", ended.log);
+    start(&mut house);
+    wait_secure(&house);
 }
 
 #[test]

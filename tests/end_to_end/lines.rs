@@ -6,9 +6,9 @@ use doorward_core::ids::{DoorId, UserId};
 use doorward_core::model::{Record, Relock};
 use doorward_sim::line::Port;
 use doorward_tests::modbus_board::BoardOrder;
-use doorward_tests::osdp_peer::orders::KeyText;
+use doorward_tests::osdp_peer::orders::{KeyText, ReaderSaw};
 
-use crate::house::{House, Plan};
+use crate::house::{House, Plan, SOON};
 use crate::table::{card, furnish, slow_door};
 
 fn two_doors() -> Plan {
@@ -233,4 +233,24 @@ fn an_output_left_on_is_released_when_the_board_is_found_again() {
     house.order(BoardOrder::Listen);
     house.wait_coil(1, false);
     house.wait_no_alarm(AlarmKind::BoardOffline);
+}
+
+#[test]
+fn a_door_whose_board_is_gone_says_so_at_its_display() {
+    let mut house = House::start(Plan::default());
+    furnish(&house);
+    let wait_text = |house: &mut House, wanted: &str| {
+        let said = house
+            .readers
+            .wait_for(wanted, SOON, |report| match &report.saw {
+                ReaderSaw::Text { text } if text == wanted => Some(()),
+                _ => None,
+            });
+        said.unwrap();
+    };
+    house.order(BoardOrder::Close);
+    wait_text(&mut house, "OUT OF ORDER");
+    house.order(BoardOrder::Listen);
+    wait_text(&mut house, &" ".repeat(12));
+    house.wait_wired();
 }

@@ -4,6 +4,7 @@
 //! stands only what an electrician or a system administrator decides. Every key is described in
 //! `config/site.toml`. Unknown keys are refused, and all problems are reported at once.
 
+mod adopt;
 mod keyfile;
 mod parse;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use doorward_wire::wiegand::Keypad;
 
 pub use crate::gpio::GpioBoard;
 
+pub use adopt::{AdoptError, adopt};
 pub(crate) use keyfile::parse_scbk;
 pub use keyfile::{KeyFileError, read_scbk, read_scbk_credential};
 

@@ -23,7 +23,7 @@ use super::card::CardReader;
 use super::jobs::RunningJob;
 use super::keys::KeyLine;
 use super::orders::BusOrder;
-use super::signal::signal;
+use super::signal::{signal, words};
 use super::timer::LineTimer;
 use crate::backoff::Backoff;
 use crate::clock::Clock;
@@ -98,6 +98,8 @@ pub(crate) struct Bus {
     /// What each reader shows when nothing transient is shown, to be repeated when it returns.
     steady: Vec<Feedback>,
     pub(super) status: Vec<ReaderStatus>,
+    /// Whose display says that the door is out of order.
+    worded: Vec<bool>,
     /// Keys on their way, by reader.
     pub(super) rotations: Vec<Option<Token>>,
     port_subject: AlarmSubject,
@@ -151,6 +153,7 @@ impl Bus {
             feedback: FeedbackSender::new(readers),
             steady: vec![Feedback::Locked; readers],
             status,
+            worded: vec![false; readers],
             rotations: vec![None; readers],
             port_fails: false,
             port_baud: setup.baud,
@@ -389,6 +392,8 @@ impl Bus {
             status.key = key;
             status.identity = Some(identity);
         });
+        // Its display may have forgotten what it said, or still say it.
+        self.worded[slot] = self.steady[slot] != Feedback::OutOfOrder;
         self.show(slot, self.steady[slot]);
     }
 
@@ -426,10 +431,12 @@ impl Bus {
         let reader = &self.setup.readers[slot];
         let (led, buzzer) = signal(feedback);
         let light = Command::Led(LedRecords::one(led));
-        for command in [Some(light), buzzer.map(Command::Buzzer)]
-            .into_iter()
-            .flatten()
-        {
+        let words = words(feedback, self.worded[slot]);
+        if words.is_some() {
+            self.worded[slot] = feedback == Feedback::OutOfOrder;
+        }
+        let (buzzer, words) = (buzzer.map(Command::Buzzer), words.map(Command::Text));
+        for command in [Some(light), buzzer, words].into_iter().flatten() {
             // A reader that is offline or has no light is told again when it can be.
             if let Err(error) = self.setup.panel.send(reader.address, command) {
                 log::debug!(reader = &*reader.name; "{feedback:?} is not shown: {error}");

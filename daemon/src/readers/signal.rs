@@ -1,7 +1,7 @@
 //! What a reader shows and sounds for each feedback of the controller.
 
 use doorward_core::controller::Feedback;
-use doorward_wire::osdp::{Blink, BuzzerControl, Colour, LedControl};
+use doorward_wire::osdp::{Blink, BuzzerControl, Colour, LedControl, TextOutput};
 
 /// How long a grant or a denial stays on the light, in units of 100 ms.
 const OUTCOME_100MS: u16 = 20;
@@ -46,6 +46,24 @@ pub(super) const fn signal(feedback: Feedback) -> (LedControl, Option<BuzzerCont
     }
 }
 
+/// What a display says at a door that cannot be opened by anybody.
+const OUT_OF_ORDER: &str = "OUT OF ORDER";
+
+/// What a display is to say: that its door is out of order, and nothing any more once it is not.
+pub(super) fn words(feedback: Feedback, is_said: bool) -> Option<TextOutput> {
+    let text = match (feedback, is_said) {
+        (Feedback::OutOfOrder, false) => OUT_OF_ORDER.to_owned(),
+        (Feedback::Locked | Feedback::Unlocked, true) => " ".repeat(OUT_OF_ORDER.len()),
+        _ => return None,
+    };
+    Some(TextOutput {
+        row: 1,
+        column: 1,
+        text,
+        ..TextOutput::default()
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,6 +84,20 @@ mod tests {
         for (at, one) in signals.iter().enumerate() {
             assert!(!signals[..at].contains(one), "{:?}", all[at]);
         }
+    }
+
+    #[test]
+    fn a_display_says_once_that_the_door_is_out_of_order_and_once_that_it_is_not() {
+        let check = |feedback, is_said, expect: Option<&str>| {
+            let words = words(feedback, is_said).map(|words| words.text);
+            assert_eq!(words.as_deref(), expect, "{feedback:?} {is_said}");
+        };
+        check(Feedback::OutOfOrder, false, Some("OUT OF ORDER"));
+        check(Feedback::OutOfOrder, true, None);
+        check(Feedback::Locked, true, Some("            "));
+        check(Feedback::Unlocked, true, Some("            "));
+        check(Feedback::Locked, false, None);
+        check(Feedback::Denied, true, None);
     }
 
     #[test]

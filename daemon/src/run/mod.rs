@@ -5,11 +5,12 @@ mod prepare;
 mod stages;
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use log::LevelFilter;
 
 use crate::clock::WallSource;
+use crate::config::{self, AdoptError, ConfigError};
 use crate::system::exit::Exit;
 use crate::system::logging;
 use prepare::Prepared;
@@ -80,6 +81,36 @@ pub fn run(options: &Options) -> Exit {
         Err(fault) => {
             log::error!("{fault}");
             fault.exit
+        }
+    }
+}
+
+/// Adds a reader to the configuration, and says what is to be done next.
+#[must_use]
+pub fn adopt(config: &Path, bus: &str, name: &str, address: u8) -> Exit {
+    match config::adopt(config, bus, name, address) {
+        Ok(()) => {
+            #[expect(clippy::print_stdout, reason = "this is the answer that was asked for")]
+            {
+                println!(
+                    "reader `{name}` is on bus `{bus}` in `{}`\n\
+                     next: `systemctl restart doorwardd`, and give it a key: \
+                     `doorward readers install {name}`",
+                    config.display()
+                );
+            }
+            Exit::Ok
+        }
+        Err(error) => {
+            #[expect(clippy::print_stderr, reason = "this is the answer that was asked for")]
+            {
+                eprintln!("{}", told(&error));
+            }
+            match error {
+                AdoptError::Write { .. } => Exit::Io,
+                AdoptError::Config(ConfigError::Read { .. }) => Exit::Io,
+                _ => Exit::Config,
+            }
         }
     }
 }

@@ -72,7 +72,7 @@ pub(super) fn encryption_is_optional() -> Result<Outcome> {
     victim.swap(None, false)?;
     let mut events = Vec::new();
     for _ in 0..3 {
-        let _ = victim.readers.show_card(super::READER, card(2000));
+        victim.show();
         events.extend(victim.run(PATIENCE / 2)?);
     }
     let taken = !cards(&events).is_empty() || online(&events);

@@ -158,3 +158,29 @@ fn a_forged_refusal_costs_a_handshake_and_no_more() {
     assert!(bus.events_of(0).any(|event| *event == lost));
     bus.run_while(1_000_000, |bus| !bus.all_online());
 }
+
+#[test]
+fn a_recorded_line_played_again_is_of_no_use() {
+    let mut bus = Bus::secure(1, Baud::B115200, 27);
+    bus.keeps_wire = true;
+    bus.run_while(1_000_000, |bus| !bus.all_online());
+    for _ in 0..5 {
+        bus.show(0);
+        bus.run_for(30_000);
+    }
+    let shown = bus.cards_of(0);
+    assert_eq!(shown.len(), 5);
+    bus.keeps_wire = false;
+    let recorded = core::mem::take(&mut bus.wire);
+    // Into the same session, and after a restart of the reader into the next one.
+    for _ in 0..2 {
+        for piece in recorded.chunks(64) {
+            bus.panel_bytes(piece);
+            bus.run_for(2_000);
+        }
+        bus.replug(0);
+        bus.run_for(2_000_000);
+    }
+    bus.run_while(5_000_000, |bus| !bus.all_online());
+    assert_eq!(bus.cards_of(0), shown);
+}
