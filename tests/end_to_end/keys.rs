@@ -226,7 +226,11 @@ fn a_cut_in_the_middle_leaves_a_reader_that_can_be_spoken_to() {
         asking.wait().unwrap();
         // On a busy machine the kill may come only after the reader has shown its new key.
         let is_proved = !key_file(&house).contains("candidate");
-        let has = if has_stored || is_proved { Some(new) } else { old };
+        let has = if has_stored || is_proved {
+            Some(new)
+        } else {
+            old
+        };
         restart_reader(&mut house, has);
         house.start_daemon();
         wait_secure(&house);
