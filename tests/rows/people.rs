@@ -358,6 +358,23 @@ fn come_in(house: &mut House, nth: usize, number: u16) {
     house.wait_coil(nth, false);
 }
 
+/// Each decision in the log can be explained afterwards, by what went on at the site then.
+#[track_caller]
+fn assert_all_explained(house: &House) {
+    let decisions: Vec<u64> = house
+        .log()
+        .iter()
+        .filter(|row| matches!(row.event.kind, EventKind::Granted | EventKind::Denied))
+        .map(|row| row.seq)
+        .collect();
+    assert!(!decisions.is_empty());
+    for seq in decisions {
+        let why = call(house, async |client| client.event_why(seq).await);
+        assert!(why.agrees, "{why:#?}");
+        assert_eq!(why.site_from, 1);
+    }
+}
+
 #[test]
 fn row_39_nobody_comes_in_twice_until_they_are_forgiven() {
     let mut house = house(1);
@@ -391,6 +408,11 @@ fn row_39_nobody_comes_in_twice_until_they_are_forgiven() {
     let changes = doorward_api::Changes { changes: gone };
     let used = refused(&house, async |client| client.apply(&changes, None).await);
     assert!(used.contains("still used"), "{used}");
+    assert_all_explained(&house);
+    // Whoever is in the table no more is nowhere.
+    house.change(vec![Change::Remove(RecordRef::User(UserId(1)))]);
+    let inside = call(&house, async |client| client.inside(ROOM, &query).await);
+    assert!(inside.items.is_empty(), "{inside:?}");
 }
 
 #[test]
@@ -410,6 +432,7 @@ fn row_39_two_come_in_together_and_no_more_than_there_is_room_for() {
     assert_eq!(entered.items.len(), 2);
     house.tap(2, card(3));
     house.assert_denied(2, Reason::AreaFull);
+    assert_all_explained(&house);
 }
 
 #[test]
@@ -428,4 +451,5 @@ fn row_39_a_mantrap_opens_one_door_at_a_time() {
     house.set_open(1, false);
     house.wait_coil(1, false);
     come_in(&mut house, 2, 2);
+    assert_all_explained(&house);
 }
