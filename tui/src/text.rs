@@ -191,6 +191,7 @@ pub const fn alarm(kind: AlarmKind) -> &'static str {
         AlarmKind::ClockNotTrusted => "clock is not trusted",
         AlarmKind::StorageFailing => "storage is failing",
         AlarmKind::UplinkDown => "broker cannot be reached",
+        AlarmKind::InputFault => "wires of an input are cut or touch each other",
         AlarmKind::PortFailing => "serial port is missing or failing",
         AlarmKind::Duress => "DURESS: somebody is being forced",
         AlarmKind::RepeatedDenied => "denied again and again",

@@ -31,6 +31,8 @@ pub enum AlarmKind {
     UplinkDown,
     /// A serial port is missing or fails.
     PortFailing,
+    /// The supervised loop of an input is short-circuited or cut.
+    InputFault,
     /// A fire input has released its doors.
     Fire,
     /// Somebody is being forced: a duress PIN was entered at a door.

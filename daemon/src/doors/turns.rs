@@ -282,9 +282,10 @@ impl Turns {
         let online = match &event {
             BoardEvent::Online => Some(true),
             BoardEvent::Offline => Some(false),
-            BoardEvent::Inputs(_) | BoardEvent::InputsRefused | BoardEvent::OutputFailed { .. } => {
-                None
-            }
+            BoardEvent::Inputs(_)
+            | BoardEvent::InputFaults(_)
+            | BoardEvent::InputsRefused
+            | BoardEvent::OutputFailed { .. } => None,
         };
         if let (Some(online), Some((name, _))) =
             (online, self.devices.boards.get(usize::from(board.0)))

@@ -148,6 +148,14 @@ impl Board {
         fx.raise(AlarmKind::BoardOffline, self.subject());
     }
 
+    /// A loop that is short-circuited or cut: somebody is at the wires, or something bit them.
+    pub(super) fn input_faults(&self, fx: &mut Effects, faults: u64) {
+        match faults {
+            0 => fx.clear(AlarmKind::InputFault, self.subject()),
+            _ => fx.raise(AlarmKind::InputFault, self.subject()),
+        }
+    }
+
     /// Inputs that are refused are an alarm when some door needs them.
     pub(super) fn mind_inputs(&mut self, fx: &mut Effects, needed: bool) {
         let missed = self.online && self.inputs_refused && needed;

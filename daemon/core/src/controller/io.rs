@@ -110,6 +110,9 @@ pub enum BoardEvent {
     Offline,
     /// The levels of its inputs: bit 0 is input 1. Sent on every change and after coming online.
     Inputs(u64),
+    /// The inputs whose supervised loop is short-circuited or cut: bit 0 is input 1. Sent on every
+    /// change and after coming online, before [`BoardEvent::Inputs`]; never by boards without such loops.
+    InputFaults(u64),
     /// It answers, but does not tell its inputs. [`BoardEvent::Inputs`] says that it does again.
     InputsRefused,
     /// It refused a command for this output, or the command was given up.

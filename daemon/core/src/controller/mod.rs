@@ -398,6 +398,7 @@ impl Controller {
                     self.mind_inputs();
                 }
             }
+            BoardEvent::InputFaults(faults) => board.input_faults(fx, faults),
             BoardEvent::InputsRefused => {
                 board.levels = None;
                 board.inputs_refused = true;

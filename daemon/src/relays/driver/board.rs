@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use doorward_core::controller::{BoardEvent, RelayCommand};
 use doorward_core::time::Mono;
-use doorward_wire::board::{Debounce, ModbusRequest, OutputState, ReplyValue};
+use doorward_wire::board::{Debounce, LoopFaults, ModbusRequest, OutputState, ReplyValue};
 
 use super::outbox::Outbox;
 use super::output::{Output, Queued};
@@ -33,6 +33,8 @@ pub(super) struct Board {
     outputs: Vec<Output>,
     probes: Backoff,
     debounce: Debounce,
+    /// Of loops at fault.
+    fault_debounce: Debounce,
     inputs_at: Mono,
     read_back_at: Mono,
     /// How often in a row they were, at most [`BUSY_ATTEMPTS_MAX`].
@@ -88,6 +90,7 @@ impl Board {
             outputs,
             probes: Backoff::default(),
             debounce: Debounce::new(config.debounce),
+            fault_debounce: Debounce::new(config.debounce),
             inputs_at: Mono(0),
             read_back_at: Mono(0),
             inputs_refused: 0,
@@ -133,6 +136,7 @@ impl Board {
     pub(super) fn start(&mut self) {
         self.silences = 0;
         self.debounce.reset();
+        self.fault_debounce.reset();
         self.presence = Presence::Starting {
             plan: self.safe_plan(),
         };
@@ -174,6 +178,7 @@ impl Board {
         self.silences = 0;
         self.inputs_refused = 0;
         self.debounce.reset();
+        self.fault_debounce.reset();
         for number in 1..=self.config.profile.outputs {
             let Some(output) = self.output(number) else {
                 continue;
@@ -537,8 +542,26 @@ impl Board {
         let Some(levels) = self.config.profile.input_levels(reply) else {
             return;
         };
+        if let Some(faults) = self.config.profile.loop_faults(reply)
+            && let Some(settled) = self.fault_debounce.read(faults.short | faults.cut)
+        {
+            self.tell_faults(faults);
+            outbox.push(self.config.board, BoardEvent::InputFaults(settled));
+        }
         if let Some(settled) = self.debounce.read(levels) {
             outbox.push(self.config.board, BoardEvent::Inputs(settled));
+        }
+    }
+
+    fn tell_faults(&self, faults: LoopFaults) {
+        let name = &self.config.name;
+        for number in 1..=self.config.profile.inputs {
+            let is_in = |levels: u64| levels >> (number - 1) & 1 == 1;
+            if is_in(faults.short) {
+                log::error!("relay board `{name}`: the wires of input {number} touch each other");
+            } else if is_in(faults.cut) {
+                log::error!("relay board `{name}`: a wire of input {number} is cut");
+            }
         }
     }
 

@@ -25,6 +25,8 @@ struct Peer {
     refuses: Option<u8>,
     /// The exception it answers reads of its inputs with.
     hides: Option<u8>,
+    /// What is measured on its loops.
+    measured: Vec<u16>,
     /// Every request it was sent.
     asked: Vec<(Mono, ModbusRequest)>,
     /// Every change of a coil: when, which from 1, on or off.
@@ -40,6 +42,7 @@ impl Peer {
             is_silent: false,
             refuses: None,
             hides: None,
+            measured: vec![1500, 3000],
             asked: Vec::new(),
             changes: Vec::new(),
         }
@@ -79,6 +82,9 @@ impl Peer {
         let done = Outcome::Reply(ReplyValue::Done);
         match request {
             ModbusRequest::ReadCoils { .. } => Outcome::Reply(ReplyValue::Bits(levels)),
+            ModbusRequest::ReadInputRegisters { .. } => {
+                Outcome::Reply(ReplyValue::Registers(self.measured.clone()))
+            }
             ModbusRequest::ReadDiscreteInputs { .. } => {
                 Outcome::Reply(ReplyValue::Bits(self.inputs))
             }
@@ -548,6 +554,40 @@ fn inputs_are_told_once_they_have_settled() {
     line.peers[0].inputs = 1;
     line.run_ms(100);
     assert_eq!(line.told(), ["0 Inputs(1)"]);
+}
+
+#[test]
+fn loops_are_told_before_their_levels_and_settle_like_them() {
+    let text = "name = \"loops\"\noutputs = 2\ninputs = 2\n\
+                [write]\nfunction = 5\naddress = 0\n\
+                [input]\nfunction = 4\naddress = 0\nlayout = \"loop\"\n\
+                short_below = 800\nclosed_below = 2600\ncut_above = 3800";
+    let mut line = Line::of(vec![BoardConfig {
+        profile: Arc::new(BoardProfile::parse(text).unwrap()),
+        ..board(0, "generic-coil", &[(1, OutputState::Off)])
+    }]);
+    line.run_ms(100);
+    // Input 1 is closed, input 2 is open, nothing is at fault.
+    let told = line.told();
+    assert!(told.contains(&"0 InputFaults(0)".to_owned()), "{told:?}");
+    assert!(told.contains(&"0 Inputs(1)".to_owned()), "{told:?}");
+    // Somebody bridges the wires of the exit button at input 2: a fault, and no closed contact.
+    line.peers[0].measured[1] = 10;
+    line.run_ms(100);
+    assert_eq!(line.told(), ["0 InputFaults(2)"]);
+    // The wire of the door contact at input 1 is cut: as if the door were open.
+    line.peers[0].measured[0] = 4000;
+    line.run_ms(100);
+    assert_eq!(line.told(), ["0 InputFaults(3)", "0 Inputs(0)"]);
+    line.peers[0].measured = vec![1500, 3000];
+    line.run_ms(100);
+    assert_eq!(line.told(), ["0 InputFaults(0)", "0 Inputs(1)"]);
+    // A single odd reading is no fault.
+    line.peers[0].measured[1] = 10;
+    line.run_ms(21);
+    line.peers[0].measured[1] = 3000;
+    line.run_ms(100);
+    assert_eq!(line.told(), [] as [&str; 0]);
 }
 
 #[test]

@@ -17,7 +17,7 @@ mod tests;
 pub use built_in::{BUILT_IN, built_in};
 pub use debounce::Debounce;
 pub use modbus::{ModbusRequest, PDU_BYTES_MAX, Pdu, ReplyError, ReplyValue};
-pub use profile::{BoardProfile, OutputState, Transport};
+pub use profile::{BoardProfile, LoopFaults, OutputState, Transport};
 
 pub use crate::document::Problems as ProfileErrors;
 

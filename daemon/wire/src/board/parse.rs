@@ -2,7 +2,7 @@
 
 use super::modbus::ModbusRequest;
 use super::profile::{
-    BoardProfile, Layout, LevelRead, OutputWrite, PulseWrite, ReadFunction, Transport,
+    BoardProfile, Layout, LevelRead, LoopRule, OutputWrite, PulseWrite, ReadFunction, Transport,
     WriteFunction,
 };
 use super::{INPUTS_MAX, OUTPUTS_MAX, PROFILE_BYTES_MAX, ProfileErrors};
@@ -258,8 +258,30 @@ fn read_layout(fields: &mut Fields<'_>, found: &mut Findings<'_>) -> Option<Layo
                 mask: mask.unwrap_or(u16::MAX),
             })
         }
+        "loop" => {
+            let mut value = |key| {
+                let number = fields.required_number(key, 1..=u32::from(u16::MAX) - 1, found)?;
+                u16::try_from(number.value).ok()
+            };
+            let rule = LoopRule {
+                short_below: value("short_below")?,
+                closed_below: value("closed_below")?,
+                cut_above: value("cut_above")?,
+            };
+            if rule.short_below >= rule.closed_below || rule.closed_below > rule.cut_above {
+                let message = "has thresholds out of order, allowed is `short_below` < `closed_below` \
+                               <= `cut_above`";
+                found.add(fields.offset(), fields.path().to_owned(), message);
+            }
+            if fields.has("inverted") {
+                let message = "is of no use on a loop: closed and open are told by its resistance";
+                found.add(fields.offset(), fields.key("inverted"), message);
+            }
+            Some(Layout::Loop(rule))
+        }
         _ => {
-            let message = "is another word, allowed are \"packed\" and \"register\"".to_owned();
+            let message =
+                "is another word, allowed are \"packed\", \"register\" and \"loop\"".to_owned();
             found.add(fields.offset(), fields.key("layout"), message);
             None
         }

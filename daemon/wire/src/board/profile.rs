@@ -104,6 +104,28 @@ pub(super) enum Layout {
     Packed { first_bit: u16 },
     /// One register each: on when one of the mask's bits is set.
     Register { mask: u16 },
+    /// One register each: what is measured on a supervised loop.
+    Loop(LoopRule),
+}
+
+/// What a measurement on a loop with two resistors means. It rises with the resistance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct LoopRule {
+    /// Below: the wires touch each other.
+    pub(super) short_below: u16,
+    /// Below, and not short: the contact is closed.
+    pub(super) closed_below: u16,
+    /// Above: a wire is cut. Between: the contact is open.
+    pub(super) cut_above: u16,
+}
+
+/// Inputs whose loop is at fault: bit 0 is input 1. Their level is that of an open contact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LoopFaults {
+    /// The wires touch each other.
+    pub short: u64,
+    /// A wire is cut.
+    pub cut: u64,
 }
 
 impl BoardProfile {
@@ -167,6 +189,23 @@ impl BoardProfile {
         self.input.as_ref()?.levels(reply)
     }
 
+    /// The inputs whose loop is at fault in a reply to [`BoardProfile::read_inputs`]; `None` when the
+    /// board's loops are not supervised.
+    #[must_use]
+    pub fn loop_faults(&self, reply: &ReplyValue) -> Option<LoopFaults> {
+        let input = self.input.as_ref()?;
+        let (Layout::Loop(rule), ReplyValue::Registers(registers)) = (input.layout, reply) else {
+            return None;
+        };
+        let mut faults = LoopFaults::default();
+        let registers = registers.iter().take(usize::from(input.count.min(64)));
+        for (at, &value) in registers.enumerate() {
+            faults.short |= u64::from(value < rule.short_below) << at;
+            faults.cut |= u64::from(value > rule.cut_above) << at;
+        }
+        Some(faults)
+    }
+
     /// The request that reads all outputs back, where the board can.
     #[must_use]
     pub fn read_outputs(&self) -> Option<ModbusRequest> {
@@ -192,7 +231,7 @@ impl LevelRead {
     pub(super) const fn request(&self) -> ModbusRequest {
         let address = self.address;
         let count = match self.layout {
-            Layout::Bits | Layout::Register { .. } => self.count,
+            Layout::Bits | Layout::Register { .. } | Layout::Loop(_) => self.count,
             Layout::Packed { first_bit } => (first_bit + self.count).div_ceil(16),
         };
         match self.function {
@@ -219,6 +258,15 @@ impl LevelRead {
                 let levels = registers.iter().take(64).enumerate();
                 levels.fold(0, |bits, (at, word)| {
                     bits | u64::from(word & mask != 0) << at
+                })
+            }
+            // A loop at fault is an open contact: nobody opens a door by touching two wires, and a cut
+            // wire to a door or to the fire panel is told as it is without supervision.
+            (Layout::Loop(rule), ReplyValue::Registers(registers)) => {
+                let levels = registers.iter().take(64).enumerate();
+                levels.fold(0, |bits, (at, word)| {
+                    let closed = (rule.short_below..rule.closed_below).contains(word);
+                    bits | u64::from(closed) << at
                 })
             }
             _ => return None,

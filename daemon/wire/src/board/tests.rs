@@ -134,6 +134,49 @@ fn boards_that_people_buy_are_driven_as_their_makers_say() {
 }
 
 #[test]
+fn a_supervised_loop_tells_short_closed_open_and_cut() {
+    let text = |thresholds: &str| {
+        format!(
+            "name = \"loops\"\noutputs = 0\ninputs = 6\n[read_back]\nfunction = 1\naddress = 0\n\
+             [input]\nfunction = 4\naddress = 0\nlayout = \"loop\"\n{thresholds}"
+        )
+        .replace("[read_back]\nfunction = 1\naddress = 0\n", "")
+    };
+    let board = profile(&text(
+        "short_below = 800\nclosed_below = 2600\ncut_above = 3800",
+    ));
+    let measured = ReplyValue::Registers(vec![0, 799, 800, 2599, 2600, 3801]);
+    assert_eq!(board.input_levels(&measured), Some(0b00_1100));
+    let faults = LoopFaults {
+        short: 0b00_0011,
+        cut: 0b10_0000,
+    };
+    assert_eq!(board.loop_faults(&measured), Some(faults));
+    assert_eq!(
+        shipped("generic-coil").loop_faults(&ReplyValue::Bits(1)),
+        None
+    );
+    let wrong = |thresholds: &str, expect: &str| {
+        let problems = BoardProfile::parse(&text(thresholds))
+            .unwrap_err()
+            .to_string();
+        assert!(problems.contains(expect), "{thresholds}: {problems}");
+    };
+    wrong(
+        "short_below = 800\nclosed_below = 800\ncut_above = 900",
+        "out of order",
+    );
+    wrong(
+        "short_below = 800\nclosed_below = 900",
+        "`input.cut_above` is missing",
+    );
+    wrong(
+        "inverted = true\nshort_below = 1\nclosed_below = 2\ncut_above = 3",
+        "is of no use on a loop",
+    );
+}
+
+#[test]
 fn a_waveshare_board_times_pulses_itself() {
     let board = shipped("waveshare-rtu-relay-8ch");
     // The maker's example: relay 0 on for 7 * 100 ms.
@@ -247,7 +290,7 @@ line 8: `write.function` is 16, allowed is one of 5, 6, 15
 line 9: `write.address` is 0x10000, allowed is a whole number from 0 to 65535
 line 12: `pulse.max` is missing, allowed is a whole number from 1 to 65535
 line 15: `pulse.unit_ms` is 0, allowed is a whole number from 1 to 60000
-line 16: `read_back.layout` is another word, allowed are "packed" and "register""#;
+line 16: `read_back.layout` is another word, allowed are "packed", "register" and "loop""#;
     assert_eq!(problems, expect);
 }
 

@@ -138,6 +138,21 @@ fn a_board_restarted_is_driven_again() {
 }
 
 #[test]
+fn a_loop_that_is_cut_or_bridged_is_an_alarm() {
+    check(
+        "0 running
+         1000 board loops 0
+         2000 board loops 4
+         > alarm InputFault Present
+         > record AlarmRaised InputFault board b
+         3000 board loops 6
+         4000 board loops 0
+         > alarm InputFault Gone
+         > record AlarmCleared InputFault board b",
+    );
+}
+
+#[test]
 fn inputs_that_a_board_does_not_tell_are_an_alarm() {
     check(
         "0 running

@@ -334,6 +334,7 @@ impl Site {
             ["offline"] => BoardEvent::Offline,
             ["inputs"] => BoardEvent::Inputs(self.levels()),
             ["hides", "inputs"] => BoardEvent::InputsRefused,
+            ["loops", faults] => BoardEvent::InputFaults(faults.parse().unwrap()),
             ["refuses", output] => BoardEvent::OutputFailed {
                 output: output.parse().unwrap(),
             },
