@@ -1,6 +1,6 @@
 //! The only module that opens GPIO chips: the kernel's character device, by `gpiocdev`.
 //!
-//! What it gives out are two seams, [`Edges`] and [`Pins`]: everything above them runs on recorded edges
+//! What it gives out are two seams, `Edges` and `Pins`: everything above them runs on recorded edges
 //! and on pins of a test just as well.
 
 use std::io;
