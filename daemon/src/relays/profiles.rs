@@ -144,9 +144,12 @@ mod tests {
         std::fs::write(folder.path().join("README"), "not a profile").unwrap();
         let profiles = Profiles::load(Some(folder.path())).unwrap();
         assert_eq!(profiles.by_name("inputs").unwrap().inputs, 2);
+        let built_in = Profiles::load(None).unwrap();
+        assert!(!built_in.names().contains("`inputs`"));
+        assert!(profiles.names().contains("`generic-register`, `inputs`, "));
         assert_eq!(
-            profiles.names(),
-            "`generic-coil`, `inputs`, `waveshare-rtu-relay-8ch`, `waveshare-rtu-relay-d-8ch`"
+            profiles.names().len(),
+            built_in.names().len() + "`inputs`, ".len()
         );
     }
 

@@ -88,7 +88,6 @@ fn samples() -> Vec<Record> {
         circuit: Circuit::NormallyClosed,
     });
     vec![
-        Record::Door(planned_door),
         Record::Place(Place {
             id: PlaceId(1),
             name: "Ward".to_owned(),
@@ -160,6 +159,7 @@ fn samples() -> Vec<Record> {
         Record::User(tenant),
         Record::Schedule(full_schedule()),
         Record::HolidaySet(full_holiday_set()),
+        Record::Door(planned_door),
     ]
 }
 
