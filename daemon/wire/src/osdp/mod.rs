@@ -7,7 +7,9 @@
 //! use doorward_wire::osdp::{Address, Baud, BusConfig, ControlPanel, LinkEvent, Mono, Scbk, Security};
 //!
 //! # fn random() -> [u8; 16] { *b"from getrandom()" }
-//! # fn key() -> Scbk { Scbk::new(*b"one per reader!!") }
+//! # fn key() -> Scbk {
+//! #     Scbk::new(0x3A91_C7E0_5B2D_F846_19AE_D370_8C64_B5F2_u128.to_be_bytes())
+//! # }
 //! # struct Port;
 //! # impl Port {
 //! #     fn set_baud(&mut self, _: Baud) {}
