@@ -243,6 +243,46 @@ fn security(
     None
 }
 
+/// How a device is reached.
+enum Place<'d> {
+    Network(&'d str),
+    Port(Located<&'d str>),
+}
+
+/// Reads `address` or `port`, of which one is needed. `missing` says which key is told where both
+/// are missing, and what of it.
+fn place<'d>(
+    fields: &mut Fields<'d>,
+    missing: (&'static str, String),
+    found: &mut Findings<'_>,
+) -> Option<Place<'d>> {
+    let address = fields.text_if("address", ADDRESS_RULE, is_address, found);
+    let port = fields.text_if("port", PATH_RULE, is_path, found);
+    match (address, port) {
+        (Some(address), None) => Some(Place::Network(address.value)),
+        (None, Some(port)) => Some(Place::Port(port)),
+        (Some(_), Some(port)) => {
+            let message = "is given beside `address`, allowed is one of them";
+            found.add(port.offset, port.key, message);
+            None
+        }
+        (None, None) => {
+            let (key, message) = missing;
+            found.add(fields.offset(), fields.key(key), message);
+            None
+        }
+    }
+}
+
+fn parity(fields: &mut Fields<'_>, found: &mut Findings<'_>) -> Parity {
+    let parities = [
+        ("none", Parity::None),
+        ("even", Parity::Even),
+        ("odd", Parity::Odd),
+    ];
+    fields.choice("parity", &parities, Parity::None, found)
+}
+
 fn wiegand_reader(
     mut fields: Fields<'_>,
     names: &mut Names,
@@ -253,26 +293,21 @@ fn wiegand_reader(
     }
     let name = fields.required_text_if("name", NAME_RULE, is_name, found);
     let profile = fields.required_text_if("profile", NAME_RULE, is_name, found);
-    let address = fields.text_if("address", ADDRESS_RULE, is_address, found);
-    let port = fields.text_if("port", PATH_RULE, is_path, found);
+    let missing = format!("is missing, needed is {PATH_RULE}, or `address` with {ADDRESS_RULE}");
+    let place = place(&mut fields, ("port", missing), found);
     let baud = fields
         .has("baud")
         .then(|| fields.number_of("baud", &BAUDS, 9600, found));
-    let parities = [
-        ("none", Parity::None),
-        ("even", Parity::Even),
-        ("odd", Parity::Odd),
-    ];
-    let parity = fields.choice("parity", &parities, Parity::None, found);
+    let parity = parity(&mut fields, found);
     let unit = fields.number("unit", 1..=247, found);
     if let Some(name) = &name {
         names.reader(name, found);
     }
-    let place = match (address, port) {
-        (Some(address), None) => Some(WiegandPlace::Network {
-            address: address.value.to_owned(),
+    let place = match place {
+        Some(Place::Network(address)) => Some(WiegandPlace::Network {
+            address: address.to_owned(),
         }),
-        (None, Some(port)) => {
+        Some(Place::Port(port)) => {
             names.bus_port(&port, found);
             Some(WiegandPlace::Port {
                 port: PathBuf::from(port.value),
@@ -280,20 +315,7 @@ fn wiegand_reader(
                 parity,
             })
         }
-        (Some(_), Some(port)) => {
-            found.add(
-                port.offset,
-                port.key,
-                "is given beside `address`, allowed is one of them",
-            );
-            None
-        }
-        (None, None) => {
-            let message =
-                format!("is missing, needed is {PATH_RULE}, or `address` with {ADDRESS_RULE}");
-            found.add(fields.offset(), fields.key("port"), message);
-            None
-        }
+        None => None,
     };
     fields.refuse_unknown(found);
     Some(WiegandConfig {
@@ -416,19 +438,12 @@ fn board(
     }
     let name = fields.required_text_if("name", NAME_RULE, is_name, found);
     let profile = fields.required_text_if("profile", NAME_RULE, is_name, found);
-    let address = fields.text_if("address", ADDRESS_RULE, is_address, found);
-    let port = fields.text_if("port", PATH_RULE, is_path, found);
-    let baud = fields.number_of("baud", &BAUDS, 9600, found);
-    let parity = fields.choice(
-        "parity",
-        &[
-            ("none", Parity::None),
-            ("even", Parity::Even),
-            ("odd", Parity::Odd),
-        ],
-        Parity::None,
-        found,
+    let missing = format!(
+        "is missing, needed is {ADDRESS_RULE} for Modbus TCP, or `port` with {PATH_RULE} for Modbus RTU"
     );
+    let place = place(&mut fields, ("address", missing), found);
+    let baud = fields.number_of("baud", &BAUDS, 9600, found);
+    let parity = parity(&mut fields, found);
     let unit = u8::try_from(
         fields
             .number("unit", 1..=247, found)
@@ -441,11 +456,11 @@ fn board(
     if let Some(name) = &name {
         names.board(name, found);
     }
-    let transport = match (address, port) {
-        (Some(address), None) => Some(BoardTransport::Tcp {
-            address: address.value.to_owned(),
+    let transport = match place {
+        Some(Place::Network(address)) => Some(BoardTransport::Tcp {
+            address: address.to_owned(),
         }),
-        (None, Some(port)) => {
+        Some(Place::Port(port)) => {
             names.rtu_line(&port, (baud, parity), found);
             Some(BoardTransport::Rtu {
                 port: PathBuf::from(port.value),
@@ -453,21 +468,7 @@ fn board(
                 parity,
             })
         }
-        (Some(_), Some(port)) => {
-            found.add(
-                port.offset,
-                port.key,
-                "is given beside `address`, allowed is one of them",
-            );
-            None
-        }
-        (None, None) => {
-            let message = format!(
-                "is missing, needed is {ADDRESS_RULE} for Modbus TCP, or `port` with {PATH_RULE} for Modbus RTU"
-            );
-            found.add(fields.offset(), fields.key("address"), message);
-            None
-        }
+        None => None,
     };
     fields.refuse_unknown(found);
     Some(BoardConfig {
