@@ -415,12 +415,19 @@ proptest! {
             prop_assert_eq!(&by_maps, &by_store);
             if by_store.is_ok() {
                 let committed = site.commit(&changes).unwrap();
-                maps.apply(&committed.delta);
-                accepted += 1;
+                if committed.delta.changes.is_empty() {
+                    // What undoes itself is no change, and has no revision.
+                    let before = answers(&maps);
+                    changes.iter().for_each(|change| maps.change(change));
+                    prop_assert_eq!(before, answers(&maps));
+                } else {
+                    maps.apply(&committed.delta);
+                    accepted += 1;
+                }
+                prop_assert_eq!(site.store.view().revision().unwrap(), accepted);
             }
         }
         prop_assert_eq!(answers(&maps), answers(&site.store.view()));
-        prop_assert_eq!(site.store.view().revision().unwrap(), accepted);
         let site = site.reopened();
         prop_assert_eq!(answers(&maps), answers(&site.store.view()));
         site.stopped();
