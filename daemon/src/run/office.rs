@@ -21,7 +21,8 @@ use crate::permit::{Action, Operator, authorise};
 use crate::readers::{Buses, CardReader};
 use crate::store::{Store, StoreHealth};
 use crate::system::exit::Exit;
-use crate::system::{notify, signals};
+use crate::system::notify;
+use crate::system::signals::StopSignals;
 use crate::uplink::{self, Broker, Connection};
 
 /// The longest note of an event, in characters.
@@ -54,6 +55,7 @@ pub(super) struct OfficeSetup {
 pub(super) async fn run(
     setup: OfficeSetup,
     ready: oneshot::Receiver<()>,
+    mut signals: StopSignals,
     summary: &str,
 ) -> Result<(), Fault> {
     let stop = CancellationToken::new();
@@ -117,11 +119,7 @@ pub(super) async fn run(
     }
     log::info!("serving: {summary}");
     notify::ready(summary);
-    let signal = signals::stop().await;
-    log::info!(
-        "{}: stopping",
-        signal.unwrap_or("no signals can be received")
-    );
+    log::info!("{}: stopping", signals.stop().await);
     notify::stopping();
     stop.cancel();
 

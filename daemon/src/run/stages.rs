@@ -11,6 +11,7 @@ use doorward_core::ids::DoorId;
 use doorward_core::index::AccessIndex;
 use doorward_core::model::{Door, Kind, Record};
 use doorward_wire::board::OutputState;
+use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +24,7 @@ use crate::guard::{self, Guard, GuardNews};
 use crate::relays::config::LineConfig;
 use crate::store::{StateSink, Store, StoreError, StoreOptions, TableView};
 use crate::system::exit::Exit;
+use crate::system::signals::StopSignals;
 use crate::system::threads::NamedThread;
 
 /// Alarms of the office that may wait for the doors.
@@ -57,6 +59,17 @@ fn system(error: &std::io::Error) -> Fault {
 
 /// Serves the doors until a signal says stop.
 pub(super) fn serve(mut prepared: Prepared, options: &Options) -> Result<(), Fault> {
+    let office = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(OFFICE_THREADS)
+        .thread_name("office")
+        .enable_all()
+        .build()
+        .map_err(|error| system(&error))?;
+    // A stop that comes while the daemon starts is in order, too.
+    let signals = {
+        let _entered = office.enter();
+        StopSignals::listen().map_err(|error| system(&error))?
+    };
     let (store, store_thread) = Store::open(&prepared.config.data, StoreOptions::default())?;
     guard::wait_for_previous(&prepared.config.data);
     let source = options.wall.unwrap_or(match prepared.config.doors.clock {
@@ -64,7 +77,7 @@ pub(super) fn serve(mut prepared: Prepared, options: &Options) -> Result<(), Fau
         ClockRule::Trusted => WallSource::SystemTrusted,
     });
     let clock = Arc::new(Clock::new(source, store.newest_event_wall()?));
-    let served = serve_on(&mut prepared, options, &store, &clock);
+    let served = serve_on(&mut prepared, options, &store, &clock, (office, signals));
     store.stop();
     store_thread.join();
     served
@@ -75,13 +88,8 @@ fn serve_on(
     options: &Options,
     store: &Store,
     clock: &Arc<Clock>,
+    (office, signals): (Runtime, StopSignals),
 ) -> Result<(), Fault> {
-    let office = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(OFFICE_THREADS)
-        .thread_name("office")
-        .enable_all()
-        .build()
-        .map_err(|error| system(&error))?;
     let stop = CancellationToken::new();
     let (handle, requests) = DoorsHandle::new();
     tell_alarms_of_moments(store, &handle)?;
@@ -155,7 +163,7 @@ fn serve_on(
         broker: prepared.named_broker(),
     };
     let summary = prepared.summary();
-    let result = office.block_on(office::run(setup, ready, &summary));
+    let result = office.block_on(office::run(setup, ready, signals, &summary));
 
     let stopping = Instant::now();
     let left = || STOP_MAX.saturating_sub(stopping.elapsed());
