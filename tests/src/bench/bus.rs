@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use doorward_core::card::CardBits;
-use doorward_sim::line::{LineSpec, Noise, PacedLine, Port, monotonic_ns};
+use doorward_sim::line::{Damage, LineSpec, Noise, PacedLine, Port, monotonic_ns};
 
 use crate::osdp_peer::orders::{PanelSaw, PanelSpec, ReaderSpec};
 use crate::osdp_peer::{OsdpPanel, OsdpReaders, reader_on, test_key};
@@ -143,6 +143,12 @@ impl ReaderBus {
     /// Disturbs the line, or no more.
     pub fn disturb(&self, noise: Noise) {
         self.line.set_noise(noise);
+    }
+
+    /// What has been damaged on the line so far.
+    #[must_use]
+    pub fn damage(&self) -> Damage {
+        self.line.damage()
     }
 
     /// Takes a reader off the cable that brings it line and power.

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use doorward_api::{EventsQuery, ReaderFigures};
 use doorward_core::event::EventKind;
-use doorward_sim::line::Noise;
+use doorward_sim::line::{Damage, Noise};
 use serde::Serialize;
 
 use crate::modbus_board::{BoardOrder, BoardReport};
@@ -28,6 +28,12 @@ const LOOK: Duration = Duration::from_millis(10);
 const QUIET: Duration = Duration::from_secs(5);
 /// What the daemon's start takes of memory is taken by then.
 const WARM: Duration = Duration::from_secs(20);
+
+/// Between two looks at the readers' figures.
+const WATCH: Duration = Duration::from_millis(100);
+/// What a fault of the line does to a reader shows by then: the panel's patience with a silent
+/// reader, and a look's distance from the next.
+const AFTERMATH: Duration = Duration::from_secs(2);
 
 /// Options of the bench.
 #[derive(Debug, Clone, Args)]
@@ -71,6 +77,20 @@ pub struct Figures {
     /// Repeated commands and lost Secure Channels of all readers.
     retries: u64,
     sessions_lost: u64,
+    /// Of those, the readers' that had been unplugged.
+    lost_by_unplugging: u64,
+    /// Of those, while the line damaged what was said, by noise or by a reader pulled in the middle
+    /// of a word. libosdp's readers leave their session at every damaged frame that they hear, also
+    /// when it is to or from a neighbour: one damaged byte may cost all of them theirs.
+    lost_by_noise: u64,
+    /// Of those, after two had talked at once.
+    lost_by_collision: u64,
+    /// The rest: nothing that the bench did explains them.
+    lost_unexplained: u64,
+    /// Bytes damaged by noise, bytes two talkers spoiled, and words cut short by unplugging.
+    noisy_bytes: u64,
+    collided_bytes: u64,
+    halved: u64,
     readers: u8,
     baud: u32,
     minutes: u64,
@@ -89,7 +109,56 @@ struct Soak {
     coils: BTreeMap<u16, bool>,
     /// The newest event looked at.
     seen: u64,
+    watched: Watched,
     figures: Figures,
+}
+
+/// What is watched to know why a session was lost.
+#[derive(Debug, Default)]
+struct Watched {
+    at: Option<Instant>,
+    /// Sessions lost by each reader at the last look.
+    lost: Vec<u64>,
+    damage: Damage,
+    noisy_at: Option<Instant>,
+    collided_at: Option<Instant>,
+    unplugged_at: BTreeMap<usize, Instant>,
+}
+
+/// Why a session was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    Unplugged,
+    Noise,
+    Collision,
+    Unexplained,
+}
+
+impl Watched {
+    /// What the line has damaged by `now`.
+    fn note_damage(&mut self, now: Instant, damage: Damage) {
+        let before = std::mem::replace(&mut self.damage, damage);
+        if (damage.noisy_bytes, damage.halved) != (before.noisy_bytes, before.halved) {
+            self.noisy_at = Some(now);
+        }
+        if damage.collided_bytes != before.collided_bytes {
+            self.collided_at = Some(now);
+        }
+    }
+
+    /// Why a reader that had its session at the last look has lost it by `now`.
+    fn cause(&self, now: Instant, reader: usize) -> Cause {
+        let is_fresh = |at: &Instant| now.duration_since(*at) < AFTERMATH;
+        if self.unplugged_at.get(&reader).is_some_and(is_fresh) {
+            Cause::Unplugged
+        } else if self.noisy_at.as_ref().is_some_and(is_fresh) {
+            Cause::Noise
+        } else if self.collided_at.as_ref().is_some_and(is_fresh) {
+            Cause::Collision
+        } else {
+            Cause::Unexplained
+        }
+    }
 }
 
 /// Runs it.
@@ -108,6 +177,7 @@ pub fn run(options: &Options) -> Result<Figures> {
         board_closed_until: None,
         coils: BTreeMap::new(),
         seen: 0,
+        watched: Watched::default(),
         figures: Figures::new(options),
     };
     let begun = Instant::now();
@@ -144,6 +214,13 @@ impl Figures {
             online_at_end: 0,
             retries: 0,
             sessions_lost: 0,
+            lost_by_unplugging: 0,
+            lost_by_noise: 0,
+            lost_by_collision: 0,
+            lost_unexplained: 0,
+            noisy_bytes: 0,
+            collided_bytes: 0,
+            halved: 0,
             readers: options.readers,
             baud: options.baud,
             minutes: options.minutes,
@@ -179,6 +256,7 @@ impl Soak {
                 if !self.away.contains_key(&at) {
                     let time = self.spread.between(least, Duration::from_secs(20));
                     self.bus.unplug(at)?;
+                    self.watched.unplugged_at.insert(at, now);
                     self.away.insert(at, now + time);
                     self.figures.unplugged += 1;
                 }
@@ -210,6 +288,7 @@ impl Soak {
     fn tap(&mut self) -> Result<()> {
         let pause = (Duration::from_millis(20), Duration::from_millis(200));
         std::thread::sleep(self.spread.between(pause.0, pause.1));
+        self.watch()?;
         let at = self.spread.below(self.bus.specs.len() as u64) as usize;
         let before = self.link(at)?;
         if self.away.contains_key(&at) || !before.online {
@@ -227,6 +306,7 @@ impl Soak {
         while events == 0 && Instant::now() < until {
             std::thread::sleep(LOOK);
             events = self.new_events(number, &name)?;
+            self.watch()?;
         }
         self.figures.arrived += u32::from(events > 0);
         self.figures.doubled_cards += u32::from(events > 1);
@@ -266,12 +346,44 @@ impl Soak {
     }
 
     fn link(&self, at: usize) -> Result<ReaderFigures> {
-        let buses = self
-            .opening
-            .appliance
-            .call(async |client| client.buses().await)?;
-        let readers = buses.into_iter().flat_map(|bus| bus.readers);
+        let readers = self.links()?;
         readers.into_iter().nth(at).context("no such reader")
+    }
+
+    fn links(&self) -> Result<Vec<ReaderFigures>> {
+        let appliance = &self.opening.appliance;
+        let buses = appliance.call(async |client| client.buses().await)?;
+        Ok(buses.into_iter().flat_map(|bus| bus.readers).collect())
+    }
+
+    /// Looks which readers have lost their session, and why.
+    fn watch(&mut self) -> Result<()> {
+        let now = Instant::now();
+        if self.watched.at.is_some_and(|at| now - at < WATCH) {
+            return Ok(());
+        }
+        self.watched.at = Some(now);
+        let links = self.links()?;
+        self.watched.note_damage(now, self.bus.damage());
+        self.watched.lost.resize(links.len(), 0);
+        for (reader, link) in links.iter().enumerate() {
+            let lost = link.sessions_lost - self.watched.lost[reader];
+            self.watched.lost[reader] = link.sessions_lost;
+            if lost == 0 {
+                continue;
+            }
+            let figures = &mut self.figures;
+            *match self.watched.cause(now, reader) {
+                Cause::Unplugged => &mut figures.lost_by_unplugging,
+                Cause::Noise => &mut figures.lost_by_noise,
+                Cause::Collision => &mut figures.lost_by_collision,
+                Cause::Unexplained => {
+                    progress(&format!("a session was lost without a fault: {link:?}"));
+                    &mut figures.lost_unexplained
+                }
+            } += lost;
+        }
+        Ok(())
     }
 
     fn note_coils(&mut self) {
@@ -297,6 +409,12 @@ impl Soak {
             self.bus.replug(at)?;
         }
         std::thread::sleep(QUIET);
+        self.watched.at = None;
+        self.watch()?;
+        let damage = self.bus.damage();
+        self.figures.noisy_bytes = damage.noisy_bytes;
+        self.figures.collided_bytes = damage.collided_bytes;
+        self.figures.halved = damage.halved;
         self.note_coils();
         self.figures.stuck_coils = self.coils.values().filter(|on| **on).count() as u32;
         for at in 0..self.bus.specs.len() {
@@ -307,5 +425,36 @@ impl Soak {
         }
         self.figures.rss_end_mb = resident_mb(self.opening.appliance.pid())?;
         Ok(self.figures)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn why_a_session_was_lost() {
+        let begun = Instant::now();
+        let after = |ms| begun + Duration::from_millis(ms);
+        let noisy = |bytes| Damage {
+            noisy_bytes: bytes,
+            ..Damage::default()
+        };
+        let collided = Damage {
+            collided_bytes: 3,
+            ..noisy(1)
+        };
+        let mut watched = Watched::default();
+        watched.note_damage(after(0), Damage::default());
+        assert_eq!(watched.cause(after(10), 0), Cause::Unexplained);
+        watched.note_damage(after(100), noisy(1));
+        assert_eq!(watched.cause(after(110), 0), Cause::Noise);
+        watched.note_damage(after(3000), noisy(1));
+        assert_eq!(watched.cause(after(3010), 0), Cause::Unexplained);
+        watched.note_damage(after(3100), collided);
+        assert_eq!(watched.cause(after(3200), 0), Cause::Collision);
+        watched.unplugged_at.insert(1, after(3000));
+        assert_eq!(watched.cause(after(3200), 1), Cause::Unplugged);
+        assert_eq!(watched.cause(after(3200), 0), Cause::Collision);
     }
 }

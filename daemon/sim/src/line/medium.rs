@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Hearing, Noise, Port};
+use super::{Damage, Hearing, Noise, Port};
 
 /// A burst is delivered when its last byte has been sent; no byte waits longer than this for it.
 /// It stands for the receive FIFO of a UART.
@@ -37,6 +37,7 @@ pub(super) struct Medium {
     hearing: Hearing,
     noise: Noise,
     random: Random,
+    damage: Damage,
 }
 
 #[derive(Debug)]
@@ -78,7 +79,12 @@ impl Medium {
             hearing,
             noise,
             random: Random::new(noise.seed),
+            damage: Damage::default(),
         }
+    }
+
+    pub(super) const fn damage(&self) -> Damage {
+        self.damage
     }
 
     pub(super) fn set_noise(&mut self, noise: Noise) {
@@ -96,8 +102,10 @@ impl Medium {
     pub(super) fn set_connected(&mut self, port: Port, connected: bool) {
         if let Some(station) = self.station(Some(port)) {
             station.connected = connected;
+            let was_talking = !station.queue.is_empty();
             station.queue.clear();
             station.free_ns = 0;
+            self.damage.halved += u64::from(was_talking);
         }
     }
 
@@ -161,21 +169,25 @@ impl Medium {
             .filter(|&(_, _, at_ns)| at_ns <= now_ns)?;
         let station = &mut self.stations[at];
         let baud = station.queue.front()?.baud;
-        let (noise, random) = (self.noise, &mut self.random);
+        let (noise, random, damage) = (self.noise, &mut self.random, &mut self.damage);
         let mut bytes = Vec::with_capacity(count);
         for symbol in station.queue.drain(..count) {
             if random.chance(noise.drop_per_million) {
+                damage.noisy_bytes += 1;
                 continue;
             }
             let mut byte = symbol.byte;
             if symbol.collided {
+                damage.collided_bytes += 1;
                 byte ^= random.nonzero_byte();
             }
             if random.chance(noise.flip_per_million) {
+                damage.noisy_bytes += 1;
                 byte ^= 1 << (random.next() % 8);
             }
             bytes.push(byte);
             if random.chance(noise.repeat_per_million) {
+                damage.noisy_bytes += 1;
                 bytes.push(byte);
             }
         }
@@ -389,6 +401,47 @@ mod tests {
         medium.send(0, Some(Port::Panel), &[0x53]);
         let burst = drain(&mut medium).remove(0);
         assert_ne!(medium.heard(&burst, Port::Device(0)), Some(vec![0x53]));
+    }
+
+    #[test]
+    fn damage_is_counted_by_its_cause() {
+        let check = |noise: Noise, happen: fn(&mut Medium), expect: Damage| {
+            let mut medium = Medium::new(2, 9600, Hearing::TWO_WIRE, noise);
+            happen(&mut medium);
+            drain(&mut medium);
+            assert_eq!(medium.damage(), expect);
+        };
+        let talk = |medium: &mut Medium| medium.send(0, Some(Port::Panel), &[1, 2, 3]);
+        check(QUIET, talk, Damage::default());
+        let every = Noise {
+            seed: 1,
+            flip_per_million: 1_000_000,
+            ..QUIET
+        };
+        let flipped = Damage {
+            noisy_bytes: 3,
+            ..Damage::default()
+        };
+        check(every, talk, flipped);
+        let both = |medium: &mut Medium| {
+            medium.send(0, Some(Port::Device(0)), &[1, 2]);
+            medium.send(0, Some(Port::Device(1)), &[1, 2]);
+        };
+        let collided = Damage {
+            collided_bytes: 4,
+            ..Damage::default()
+        };
+        check(QUIET, both, collided);
+        let cut = |medium: &mut Medium| {
+            medium.send(0, Some(Port::Device(0)), &[1, 2]);
+            medium.set_connected(Port::Device(0), false);
+            medium.set_connected(Port::Device(1), false);
+        };
+        let halved = Damage {
+            halved: 1,
+            ..Damage::default()
+        };
+        check(QUIET, cut, halved);
     }
 
     #[test]

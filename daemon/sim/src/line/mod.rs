@@ -86,6 +86,17 @@ impl Noise {
     };
 }
 
+/// What has happened to what was said, since the line was laid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Damage {
+    /// Bytes turned, lost or repeated by [`Noise`].
+    pub noisy_bytes: u64,
+    /// Bytes that two talkers spoiled for each other.
+    pub collided_bytes: u64,
+    /// Talkers cut off before they had said all.
+    pub halved: u64,
+}
+
 /// What line to lay.
 #[derive(Debug, Clone, Copy)]
 pub struct LineSpec {
@@ -277,6 +288,13 @@ impl PacedLine {
     /// Changes the damage done on the way.
     pub fn set_noise(&self, noise: Noise) {
         self.with(|shared| shared.medium.set_noise(noise));
+    }
+
+    /// What has been damaged so far.
+    #[must_use]
+    pub fn damage(&self) -> Damage {
+        let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.medium.damage()
     }
 
     /// Puts bytes on the wire from outside, at the rate the line started with; they collide with
