@@ -62,6 +62,10 @@ pub enum Action {
     ActivatePlans,
     /// Give readers keys of their own.
     KeyReaders,
+    /// Erase the personal data of somebody, for good.
+    ErasePerson,
+    /// Check the store, and read both logs with what proves them.
+    Prove,
 }
 
 impl Action {

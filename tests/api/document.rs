@@ -18,6 +18,7 @@ delete /v1/areas/{id}
 get    /v1/areas/{id}
 put    /v1/areas/{id}
 get    /v1/areas/{id}/inside
+get    /v1/audit/proof
 get    /v1/buses
 post   /v1/buses/{name}/cancel
 get    /v1/buses/{name}/job
@@ -59,6 +60,7 @@ put    /v1/doors/{id}/shares/{place}
 post   /v1/doors/{id}/unlock
 get    /v1/doors/{id}/users
 get    /v1/events
+get    /v1/events/proof
 get    /v1/events/stream
 get    /v1/events/{seq}
 post   /v1/events/{seq}/enrol
@@ -112,6 +114,7 @@ put    /v1/users/{id}
 get    /v1/users/{id}/credentials
 get    /v1/users/{id}/doors
 get    /v1/users/{id}/doors/{door}/access
+post   /v1/users/{id}/erase
 delete /v1/users/{id}/keys
 get    /v1/users/{id}/keys
 delete /v1/users/{id}/keys/{key}

@@ -13,7 +13,7 @@ use doorward_core::time::{ClockTrust, Wall};
 use doorwardd::clock::{Clock, WallSource};
 use doorwardd::config::UplinkConfig;
 use doorwardd::doors::DoorsHandle;
-use doorwardd::store::{EventRow, StoreError};
+use doorwardd::store::{EventRow, LogHead, LogHeads, StoreError};
 use doorwardd::uplink::{Broker, Connection, Outbox, Uplink, UplinkStatus, spawn};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -126,6 +126,16 @@ impl Outbox for MemoryLog {
 
     fn revision(&self) -> Result<u64, StoreError> {
         Ok(7)
+    }
+
+    fn heads(&self) -> Result<LogHeads, StoreError> {
+        self.check()?;
+        let seq = self.newest_now();
+        let head = |seq| LogHead { seq, hash: [7; 32] };
+        Ok(LogHeads {
+            events: head(seq),
+            audit: head(2),
+        })
     }
 }
 

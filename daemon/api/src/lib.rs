@@ -27,6 +27,7 @@ mod change;
 mod client;
 mod event;
 mod live;
+mod log;
 mod page;
 mod people;
 mod problem;
@@ -52,6 +53,7 @@ pub use client::{
 };
 pub use event::{EventRow, EventsPage, EventsQuery};
 pub use live::{Alarm, BoardStatus, Live, LiveSnapshot, ReaderKey, ReaderStatus};
+pub use log::{LogHead, LogsStatus, ProofPage, ProofQuery, ProofRow};
 pub use page::{ListQuery, PAGE_DEFAULT, PAGE_MAX, Page};
 pub use people::{EnrolBody, ForgiveBody, Inside, LearnBody, LearnedCard};
 pub use problem::{PROBLEM_JSON, ProblemDetails, ProblemKind};

@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use doorward_core::time::{ClockTrust, Wall};
 
+use crate::LogsStatus;
 use crate::live::{Alarm, BoardStatus, ReaderStatus};
 
 /// How the appliance is.
@@ -34,6 +35,9 @@ pub struct Status {
     pub uplink: UplinkStatus,
     /// The store.
     pub storage: StorageStatus,
+    /// The newest rows of both logs.
+    #[serde(default)]
+    pub logs: LogsStatus,
     /// The API itself.
     pub api: ApiInfo,
 }

@@ -86,7 +86,9 @@ actions!(
     StandDoors,
     TuneBuses,
     ActivatePlans,
-    KeyReaders
+    KeyReaders,
+    ErasePerson,
+    Prove
 );
 
 impl<S: Sync, A: Asks> FromRequestParts<S> for May<A> {

@@ -32,6 +32,7 @@ use super::routes;
         (name = "schedules", description = "Weekly hours"),
         (name = "changes", description = "Many changes as one"),
         (name = "events", description = "The passage log"),
+        (name = "audit", description = "The admin log"),
         (name = "decisions", description = "Why a door opens or not"),
     ),
 )]

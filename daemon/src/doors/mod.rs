@@ -10,4 +10,4 @@ pub use handle::{
 };
 pub(crate) use live::{LiveInbox, LiveOutbox, live_channel};
 pub(crate) use thread::{BusPlan, DoorsSetup, start};
-pub(crate) use turns::{KEPT_DOOR, KEPT_PEOPLE, PlanActivation};
+pub(crate) use turns::{KEPT_DOOR, KEPT_PEOPLE, PlanActivation, kept_of};

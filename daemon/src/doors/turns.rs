@@ -10,7 +10,7 @@ use doorward_core::controller::{
     BoardEvent, CommandError, CommandId, Controller, Feedback, Input, KeptState, LearnError,
     Output, RecordToken, RelayCommand, Remembered,
 };
-use doorward_core::ids::{BoardIx, DeviceName, DoorId, ReaderIx, UserId};
+use doorward_core::ids::{BoardIx, CredentialId, DeviceName, DoorId, ReaderIx, UserId};
 use doorward_core::index::AccessIndex;
 use doorward_core::model::{Change, Door, Record, RecordRef, TableDelta, UnlockPlan};
 use doorward_core::time::{Now, Wall};
@@ -50,6 +50,20 @@ pub(crate) const KEPT_DOOR: &str = "door/";
 
 /// What the names begin with of what is remembered of people.
 pub(crate) const KEPT_PEOPLE: &str = "people/";
+
+/// The names of the states kept of a person and of what they show.
+pub(crate) fn kept_of(user: UserId, credentials: &[CredentialId]) -> Vec<String> {
+    let cards = credentials.iter().map(|credential| kept_card(*credential));
+    cards.chain([kept_user(user)]).collect()
+}
+
+fn kept_user(user: UserId) -> String {
+    format!("{KEPT_PEOPLE}user/{user}")
+}
+
+fn kept_card(credential: CredentialId) -> String {
+    format!("{KEPT_PEOPLE}card/{credential}")
+}
 
 /// A pending plan that somebody has activated at its door.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -417,10 +431,8 @@ impl Turns {
 
     fn remember(&self, what: &Remembered) {
         let name = match what {
-            Remembered::User { user, .. } => format!("{KEPT_PEOPLE}user/{user}"),
-            Remembered::CardLockout { credential, .. } => {
-                format!("{KEPT_PEOPLE}card/{credential}")
-            }
+            Remembered::User { user, .. } => kept_user(*user),
+            Remembered::CardLockout { credential, .. } => kept_card(*credential),
             Remembered::ReaderLockout { reader, .. } => format!("{KEPT_PEOPLE}reader/{reader}"),
         };
         let forgotten = matches!(what, Remembered::User { location: None, .. });

@@ -2,6 +2,7 @@
 
 mod office;
 mod prepare;
+mod retention;
 mod stages;
 
 use std::error::Error;

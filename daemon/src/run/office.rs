@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::Fault;
+use super::{Fault, retention};
 use crate::admin::{self, Office, Socket, SocketSettings, Times};
 use crate::change::{Plan, TableChanges};
 use crate::clock::{Clock, TRUST_CHECK_INTERVAL};
@@ -81,6 +81,10 @@ pub(super) async fn run(
     tasks.spawn(until(
         stop.clone(),
         mind_storage(setup.store.health(), setup.alarms),
+    ));
+    tasks.spawn(until(
+        stop.clone(),
+        retention::mind(setup.store.clone(), Arc::clone(&setup.clock)),
     ));
     tasks.spawn(until(stop.clone(), mind_clock(Arc::clone(&setup.clock))));
     tasks.spawn(until(

@@ -93,6 +93,15 @@ fn mark(
     put(tree, &alarm)
 }
 
+/// Takes the person out of the alarm of this number, if there is one.
+pub(super) fn forget(tree: &Tree, number: u64) -> Result<(), StoreError> {
+    let Some(mut alarm) = find(tree, number)? else {
+        return Ok(());
+    };
+    (alarm.user, alarm.credential) = (None, None);
+    put(tree, &alarm)
+}
+
 fn put(tree: &Tree, alarm: &AlarmRecord) -> Result<(), StoreError> {
     let row = row_key(b'a', alarm.number);
     let value =
@@ -113,7 +122,7 @@ fn find(tree: &Tree, number: u64) -> Result<Option<AlarmRecord>, StoreError> {
     value.map(|value| decode(&row, &value)).transpose()
 }
 
-fn decode(row: &[u8], value: &[u8]) -> Result<AlarmRecord, StoreError> {
+pub(super) fn decode(row: &[u8], value: &[u8]) -> Result<AlarmRecord, StoreError> {
     rmp_serde::from_slice(value).map_err(|error| StoreError::row("alarms", row, error))
 }
 

@@ -6,7 +6,7 @@ use doorward_core::time::Wall;
 use rmpv::Value;
 use serde::{Deserialize, Serialize};
 
-use super::chain::{Domain, Hash};
+use super::chain::{ChainError, Domain, Hash};
 use super::envelope::{Envelope, Salt, Verifier, seal};
 use super::{StoreError, records, rows};
 
@@ -96,6 +96,11 @@ pub(super) fn decode(seq: u64, value: &[u8]) -> Result<AuditEntry, StoreError> {
     })
 }
 
+/// A row without its salt and its personal part.
+pub(super) fn erased(seq: u64, value: &[u8]) -> Result<Vec<u8>, StoreError> {
+    Ok(Envelope::open(DOMAIN, seq, value)?.erase())
+}
+
 /// Number and hash of the newest entry; 0 and the chain's beginning when there is none.
 pub(super) fn head(table: &sled::Tree) -> Result<(u64, Hash), StoreError> {
     let all = rows::audit(0)..=rows::audit(u64::MAX);
@@ -105,6 +110,21 @@ pub(super) fn head(table: &sled::Tree) -> Result<(u64, Hash), StoreError> {
             let seq = rows::audit_number(&row)?;
             Ok((seq, *Envelope::open(DOMAIN, seq, &value)?.hash))
         }
+    }
+}
+
+/// The hash of entry `seq`; for 0, what stands before the first entry.
+pub(super) fn hash(table: &sled::Tree, seq: u64) -> Result<Hash, StoreError> {
+    if seq == 0 {
+        return Ok(DOMAIN.genesis());
+    }
+    match table.get(rows::audit(seq))? {
+        Some(value) => Ok(*Envelope::open(DOMAIN, seq, &value)?.hash),
+        None => Err(ChainError::Missing {
+            log: DOMAIN.log(),
+            seq,
+        }
+        .into()),
     }
 }
 
@@ -128,14 +148,7 @@ pub(super) fn before(
 /// Checks the chain from entry `from` to the newest. Returns how many were checked.
 pub(super) fn verify(table: &sled::Tree, from: u64) -> Result<u64, StoreError> {
     let from = from.max(1);
-    let previous = match from - 1 {
-        0 => DOMAIN.genesis(),
-        seq => {
-            let value = table.get(rows::audit(seq))?.unwrap_or_default();
-            *Envelope::open(DOMAIN, seq, &value)?.hash
-        }
-    };
-    let mut chain = Verifier::behind(DOMAIN, from - 1, previous);
+    let mut chain = Verifier::behind(DOMAIN, from - 1, hash(table, from - 1)?);
     let mut checked = 0;
     for entry in table.range(rows::audit(from)..=rows::audit(u64::MAX)) {
         let (row, value) = entry?;

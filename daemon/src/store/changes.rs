@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use super::failure::Failure;
 use super::journal;
+use super::snapshot::Part;
 use super::table::{self, ChangeNote, Prepared, Undo};
 use super::thread::Worker;
 use super::{Committed, StoreError};
@@ -83,6 +84,7 @@ impl Worker {
     fn write_batch(&mut self, prepared: &Prepared) -> Result<(), StoreError> {
         let table = self.table()?;
         self.undo = Some(prepared.undo_of_batch(&table)?);
+        self.note_before(prepared)?;
         prepared.write_batch(&table)?;
         self.take_queued_events();
         self.write_and_sync()
@@ -97,6 +99,7 @@ impl Worker {
             return Journalled::Refused;
         }
         let carried_out = self.table().and_then(|table| {
+            self.note_before(prepared)?;
             prepared.carry_out(&table, || self.commit_queued_events())?;
             self.write_and_sync()?;
             journal::discard(&self.path)
@@ -108,6 +111,17 @@ impl Worker {
         match self.failure {
             None => Journalled::CarriedOut,
             Some(_) => Journalled::Decided,
+        }
+    }
+
+    /// Whoever reads the store as it was goes on doing so.
+    fn note_before(&self, prepared: &Prepared) -> Result<(), StoreError> {
+        match &self.database {
+            Some(database) => {
+                let keys = prepared.rows.keys().map(Vec::as_slice);
+                self.watching.note(Part::Table, &database.trees, keys)
+            }
+            None => Ok(()),
         }
     }
 

@@ -6,6 +6,7 @@
 
 use super::StoreError;
 use super::chain::{ChainError, Domain, Hash, commitment};
+use super::proof::ProofRow;
 
 /// The version that this code writes.
 const VERSION: u8 = 1;
@@ -91,6 +92,11 @@ impl<'a> Envelope<'a> {
         self.personal.map(|(_, personal)| personal)
     }
 
+    /// The hash that it was written with, whatever it is worth.
+    pub(super) fn hash_of(domain: Domain, seq: u64, value: &[u8]) -> Option<Hash> {
+        Envelope::open(domain, seq, value).ok().map(|row| *row.hash)
+    }
+
     /// Checks the row against the hash of the one before it.
     pub(super) fn verify(&self, previous: &Hash) -> Result<(), ChainError> {
         let (log, seq) = (self.domain.log(), self.seq);
@@ -109,8 +115,18 @@ impl<'a> Envelope<'a> {
         Ok(())
     }
 
+    /// The row with all that is needed to check it elsewhere.
+    pub(super) fn proof(&self) -> ProofRow {
+        ProofRow {
+            seq: self.seq,
+            hash: *self.hash,
+            commitment: *self.commitment,
+            personal: self.personal.map(|(salt, bytes)| (*salt, bytes.to_vec())),
+            public: self.public.to_vec(),
+        }
+    }
+
     /// The same row with salt and personal part erased.
-    #[cfg(test)]
     pub(super) fn erase(&self) -> Vec<u8> {
         let mut value = Vec::with_capacity(66 + self.public.len());
         value.push(VERSION);

@@ -104,6 +104,15 @@ pub enum StoreError {
         /// Of which kind.
         kind: doorward_core::model::Kind,
     },
+    /// What is to be erased is still in use.
+    #[error("{target} is still in the table: remove it first")]
+    StillThere {
+        /// What.
+        target: doorward_core::model::RecordRef,
+    },
+    /// More was changed while the store was read than could be noted.
+    #[error("too much was changed meanwhile, or storage failed; try again")]
+    SnapshotLost,
     /// The permit is for something else.
     #[error("a permit for {found:?} does not allow this")]
     WrongPermit {

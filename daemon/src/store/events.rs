@@ -56,7 +56,12 @@ pub(super) fn encode(
     seal(DOMAIN, seq, previous, salt, &personal, &public)
 }
 
-fn decode(seq: u64, value: &[u8]) -> Result<EventRow, StoreError> {
+/// A row without its salt and its personal part.
+pub(super) fn erased(seq: u64, value: &[u8]) -> Result<Vec<u8>, StoreError> {
+    Ok(Envelope::open(DOMAIN, seq, value)?.erase())
+}
+
+pub(super) fn decode(seq: u64, value: &[u8]) -> Result<EventRow, StoreError> {
     let bad = |error| StoreError::row(DOMAIN.log(), &seq.to_be_bytes(), error);
     let row = Envelope::open(DOMAIN, seq, value)?;
     let mut event: Event = rmp_serde::from_slice(row.public).map_err(bad)?;
@@ -147,7 +152,7 @@ pub(super) fn newest(tree: &sled::Tree) -> Result<u64, StoreError> {
     tree.last()?.map_or(Ok(0), |(key, _)| number(&key))
 }
 
-fn number(key: &[u8]) -> Result<u64, StoreError> {
+pub(super) fn number(key: &[u8]) -> Result<u64, StoreError> {
     key.try_into()
         .map(u64::from_be_bytes)
         .map_err(|_| StoreError::row(DOMAIN.log(), key, "its key is not a number of 8 bytes"))

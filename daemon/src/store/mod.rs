@@ -31,26 +31,31 @@ mod lenient;
 mod old_journal;
 mod open;
 mod past;
+mod proof;
 mod records;
 mod rows;
 mod shared;
 mod sink;
+mod snapshot;
+mod sweep;
 mod table;
 #[cfg(test)]
 mod tests;
 mod thread;
+mod verify;
 mod view;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use doorward_core::model::{Kind, TableDelta, ValidatedChange};
+use doorward_core::model::{Kind, RecordRef, TableDelta, ValidatedChange};
 use doorward_core::pin::PinKey;
 use doorward_core::time::Wall;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 pub use audit::AuditEntry;
+pub use chain::{Domain, Hash};
 pub use error::StoreError;
 pub use events::EventRow;
 pub use files::SyncCounts;
@@ -58,8 +63,13 @@ pub use health::StoreHealth;
 pub use kept::StateSink;
 pub use open::StoreThread;
 pub use past::{About, ENTRIES_UNDONE_MAX, PastTable};
+pub use proof::{LogHead, LogHeads, Proof, ProofRow};
 pub use sink::{AppendAck, AppendError, EVENTS_QUEUED_MAX, EVENTS_WAITING_MAX, EventSink};
+pub(crate) use snapshot::Part;
+pub use snapshot::Snapshot;
+pub use sweep::{ERASURES_WAITING_MAX, RetentionRule};
 pub use table::{CHANGE_ROWS_MAX, ChangeNote, NOTE_BYTES_MAX};
+pub use verify::{Check, OfflineError, Verification, VerifyProgress, verify, verify_folder};
 pub use view::{TableRecord, TableView};
 
 use crate::permit::Permit;
@@ -67,6 +77,7 @@ use changes::ChangeRequest;
 use events::EventReader;
 use shared::Shared;
 use sink::Queued;
+use sweep::{ORDERS_QUEUED_MAX, Order};
 
 /// Changes that may wait for the store's thread; more are refused.
 pub const CHANGES_QUEUED_MAX: usize = 64;
@@ -76,12 +87,25 @@ pub const CHANGES_QUEUED_MAX: usize = 64;
 pub struct StoreOptions {
     /// Memory for pages of the database, in bytes.
     pub cache_bytes: u64,
+    /// Whether the ends of both logs must hold before it opens.
+    pub heads: Heads,
+}
+
+/// What is asked of the ends of both logs at opening.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Heads {
+    /// They must hold: nothing is written behind a broken chain.
+    #[default]
+    Hold,
+    /// Nothing: for a copy that is only read, to find out what is wrong with it.
+    Whatever,
 }
 
 impl Default for StoreOptions {
     fn default() -> Self {
         Self {
             cache_bytes: 8 * 1024 * 1024,
+            heads: Heads::Hold,
         }
     }
 }
@@ -110,6 +134,7 @@ pub struct Store {
     shared: Arc<Shared>,
     events: mpsc::Sender<Queued>,
     changes: mpsc::Sender<ChangeRequest>,
+    orders: mpsc::Sender<Order>,
     lost: Arc<AtomicU64>,
     stop: CancellationToken,
     counts: Arc<SyncCounts>,
@@ -177,6 +202,15 @@ impl Store {
     /// A free id for a new record. Never given out again once a record of it was committed.
     pub fn next_id(&self, kind: Kind) -> Result<u32, StoreError> {
         self.shared.next_id(kind)
+    }
+
+    /// Whether a record of this number was ever in the table.
+    pub fn was_given(&self, reference: RecordRef) -> Result<bool, StoreError> {
+        let Some(id) = rows::number(reference) else {
+            return Ok(false);
+        };
+        let next = |trees: &database::Trees| table::next_id(&trees.table, reference.kind());
+        Ok((1..self.shared.read(next)?).contains(&id))
     }
 
     /// At most `limit` rows of the passage log after number `seq`, in order.
@@ -262,6 +296,15 @@ impl Store {
     /// Has the thread write what is queued and end. Wait for it with [`StoreThread::join`].
     pub fn stop(&self) {
         self.stop.cancel();
+    }
+
+    fn send_order(&self, order: Order) -> Result<(), StoreError> {
+        self.orders.try_send(order).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => StoreError::Busy {
+                max: ORDERS_QUEUED_MAX,
+            },
+            mpsc::error::TrySendError::Closed(_) => StoreError::Stopped,
+        })
     }
 
     fn read_events<T>(

@@ -16,10 +16,12 @@ use super::database::{Database, Trees};
 use super::files::SyncCounts;
 use super::shared::Shared;
 use super::sink::EVENTS_QUEUED_MAX;
+use super::snapshot::Watching;
+use super::sweep::{ORDERS_QUEUED_MAX, Sweep};
 use super::thread::{EventLog, Worker};
 use super::{
-    CHANGES_QUEUED_MAX, EventReader, Store, StoreError, StoreOptions, audit, events, journal, rows,
-    salt,
+    CHANGES_QUEUED_MAX, EventReader, Heads, Store, StoreError, StoreOptions, audit, events,
+    journal, rows, salt,
 };
 
 /// The schema version of the table that this code writes, and the newest that it reads.
@@ -64,12 +66,17 @@ impl Store {
         journal::recover(path, &mut database)?;
         database.sync()?;
         let newest = events::newest(&database.trees.events)?;
-        let hash = verify_heads(&database.trees, newest)?;
+        let hash = match options.heads {
+            Heads::Hold => verify_heads(&database.trees, newest)?,
+            Heads::Whatever => [0; 32],
+        };
         let pin_key = pin_key(&mut database)?;
         let shared = Arc::new(Shared::new(database.trees.clone(), newest, pin_key)?);
 
         let (events, event_queue) = mpsc::channel(EVENTS_QUEUED_MAX);
         let (changes, change_queue) = mpsc::channel(CHANGES_QUEUED_MAX);
+        let (orders, order_queue) = mpsc::channel(ORDERS_QUEUED_MAX);
+        let sweep = Sweep::open(&database.trees.table)?;
         let lost = Arc::<AtomicU64>::default();
         let stop = CancellationToken::new();
         let worker = Worker {
@@ -80,6 +87,7 @@ impl Store {
             shared: Arc::clone(&shared),
             events: event_queue,
             changes: change_queue,
+            orders: order_queue,
             stop: stop.clone(),
             lost: Arc::clone(&lost),
             log: EventLog::new(newest, hash),
@@ -87,6 +95,8 @@ impl Store {
             decided: None,
             failure: None,
             cursors_due: None,
+            sweep,
+            watching: Watching::default(),
         };
         let thread = spawn(worker, &shared).map_err(|source| StoreError::Folder {
             doing: "start a thread for",
@@ -97,6 +107,7 @@ impl Store {
             shared,
             events,
             changes,
+            orders,
             lost,
             stop,
             counts,

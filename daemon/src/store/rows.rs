@@ -30,6 +30,14 @@ pub(super) const SCHEMA: &[u8] = &[META, b's'];
 /// The key under which the prints of PINs are made: 32 bytes.
 pub(super) const PIN_KEY: &[u8] = &[META, b'p'];
 
+/// What the rows begin with that name persons who are being erased; their number follows.
+pub(super) const ERASURES: &[u8] = &[META, b'e'];
+
+/// The row that says that a person is being erased. Its value is empty.
+pub(super) fn erasure(user: UserId) -> Vec<u8> {
+    join(&[ERASURES, &user.0.to_be_bytes()])
+}
+
 /// All kinds, in the order of their bytes.
 pub(super) const KINDS: [Kind; 12] = [
     Kind::Place,
@@ -300,6 +308,23 @@ pub(super) fn audit(seq: u64) -> [u8; 9] {
     let mut row = [AUDIT; 9];
     row[1..].copy_from_slice(&seq.to_be_bytes());
     row
+}
+
+/// Whether a row is an audit entry.
+pub(super) fn is_audit(row: &[u8]) -> bool {
+    row.first() == Some(&AUDIT)
+}
+
+/// Whether a row makes records found.
+pub(super) fn is_index(row: &[u8]) -> bool {
+    // The last index has outgrown its nibble, and lies behind the others.
+    matches!(row.first(), Some(INDEXES..=0x3F))
+}
+
+/// The kind of record that a row holds.
+pub(super) fn kind_of(row: &[u8]) -> Option<Kind> {
+    let first = *row.first()?;
+    KINDS.into_iter().find(|kind| records(*kind)[0] == first)
 }
 
 /// The number of an audit entry.

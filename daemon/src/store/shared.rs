@@ -24,6 +24,8 @@ pub(super) struct Shared {
     trees: RwLock<Option<Trees>>,
     pub(super) durable_seq: watch::Sender<u64>,
     pub(super) health: watch::Sender<StoreHealth>,
+    /// How many persons are being erased.
+    pub(super) erasing: watch::Sender<usize>,
     /// Cursors that were moved and are not durable yet.
     cursors: Mutex<BTreeMap<String, u64>>,
     pub(super) cursors_moved: Notify,
@@ -50,6 +52,7 @@ impl Shared {
             trees: RwLock::new(Some(trees)),
             durable_seq: watch::channel(durable_seq).0,
             health: watch::channel(StoreHealth::Ok).0,
+            erasing: watch::channel(0).0,
             cursors: Mutex::default(),
             cursors_moved: Notify::new(),
             kept: Mutex::default(),

@@ -18,6 +18,8 @@ use super::failure::Failure;
 use super::files::SyncCounts;
 use super::shared::Shared;
 use super::sink::{AppendAck, AppendError, EVENTS_WAITING_MAX, Queued};
+use super::snapshot::{Part, Watching};
+use super::sweep::{Order, Sweep};
 use super::table::Undo;
 use super::{StoreError, StoreOptions, alarms, events, journal, salt};
 
@@ -25,7 +27,7 @@ use super::{StoreError, StoreOptions, alarms, events, journal, salt};
 const EVENTS_TOGETHER_MAX: usize = 1024;
 
 /// A moved cursor becomes durable with the next event or change, at the latest after this time.
-const CURSORS_DURABLE_MS: u64 = 1_000;
+pub(super) const CURSORS_DURABLE: Duration = Duration::from_secs(1);
 
 /// An event that has its number and is not known to be durable.
 #[derive(Debug)]
@@ -56,6 +58,7 @@ pub(super) struct Worker {
     pub(super) shared: Arc<Shared>,
     pub(super) events: mpsc::Receiver<Queued>,
     pub(super) changes: mpsc::Receiver<ChangeRequest>,
+    pub(super) orders: mpsc::Receiver<Order>,
     pub(super) stop: CancellationToken,
     pub(super) lost: Arc<AtomicU64>,
     pub(super) log: EventLog,
@@ -65,6 +68,8 @@ pub(super) struct Worker {
     pub(super) decided: Option<Decided>,
     pub(super) failure: Option<Failure>,
     pub(super) cursors_due: Option<Instant>,
+    pub(super) sweep: Sweep,
+    pub(super) watching: Watching,
 }
 
 /// The events that have numbers and are not durable, and what the next one follows.
@@ -151,6 +156,7 @@ impl Worker {
             let room = EVENTS_WAITING_MAX.saturating_sub(self.log.waiting());
             let room = room.min(EVENTS_TOGETHER_MAX);
             let retry = self.failure.as_ref().map(Failure::retry_at);
+            let sweep = self.sweep.due().filter(|_| retry.is_none());
             // Every arm is cancel-safe: receiving from a channel takes nothing until it is ready,
             // and the others hold no data.
             tokio::select! {
@@ -168,8 +174,11 @@ impl Worker {
                 () = sleep_until(self.cursors_due.unwrap_or_else(Instant::now)),
                     if self.cursors_due.is_some() && retry.is_none() => self.commit_events(),
                 () = self.shared.cursors_moved.notified(), if self.cursors_due.is_none() => {
-                    let after = Duration::from_millis(CURSORS_DURABLE_MS);
-                    self.cursors_due = Some(Instant::now() + after);
+                    self.cursors_due = Some(Instant::now() + CURSORS_DURABLE);
+                }
+                Some(order) = self.orders.recv() => self.order(order),
+                () = sleep_until(sweep.unwrap_or_else(Instant::now)), if sweep.is_some() => {
+                    self.sweep();
                 }
                 () = self.stop.cancelled() => break,
             }
@@ -254,8 +263,14 @@ impl Worker {
             for (name, seq) in &cursors {
                 database.trees.cursors.insert(name, &seq.to_be_bytes())?;
             }
+            let names = kept.keys().map(String::as_bytes);
+            self.watching.note(Part::Kept, &database.trees, names)?;
             for (name, state) in &kept {
-                database.trees.kept.insert(name, state.as_slice())?;
+                // An empty state is as none.
+                match state.is_empty() {
+                    true => database.trees.kept.remove(name)?,
+                    false => database.trees.kept.insert(name, state.as_slice())?,
+                };
             }
             database.sync()
         });
@@ -311,6 +326,15 @@ impl Worker {
             self.undo = None;
             Ok(())
         });
+        // What was swept and not durable yet is swept again.
+        if result.is_ok()
+            && let Some(database) = &self.database
+        {
+            match Sweep::open(&database.trees.table) {
+                Ok(sweep) => self.sweep = sweep,
+                Err(error) => log::error!("personal data is not erased: {error}"),
+            }
+        }
         if result.is_ok() {
             let trees = self
                 .database
@@ -327,6 +351,7 @@ impl Worker {
     /// sled refuses every write after a failed one, until it is opened anew.
     fn reopen(&mut self) -> Result<(), StoreError> {
         super::failure::probe(&self.path)?;
+        self.watching.lose();
         // Readers keep the old database until there is room for the new one.
         self.shared.replace(None);
         if let Some(database) = self.database.take() {

@@ -11,7 +11,7 @@ use doorward_core::time::Wall;
 use serde::Serialize;
 
 use crate::doors::{Alarm, LiveSite};
-use crate::store::EventRow;
+use crate::store::{EventRow, LogHeads};
 
 /// The media type of every message (CloudEvents MQTT binding 1.0.2, 3.2).
 pub(super) const CONTENT_TYPE: &str = "application/cloudevents+json; charset=utf-8";
@@ -77,6 +77,9 @@ pub(super) enum SiteState {
         version: &'static str,
         revision: u64,
         newest_seq: u64,
+        newest_hash: String,
+        audit_seq: u64,
+        audit_hash: String,
         alarms: usize,
         doors: usize,
         readers: Devices,
@@ -110,12 +113,15 @@ impl Devices {
 }
 
 impl SiteState {
-    pub(super) fn online(live: &LiveSite, revision: u64, newest_seq: u64) -> Self {
+    pub(super) fn online(live: &LiveSite, revision: u64, heads: &LogHeads) -> Self {
         Self::Online {
             online: true,
             version: env!("CARGO_PKG_VERSION"),
             revision,
-            newest_seq,
+            newest_seq: heads.events.seq,
+            newest_hash: hex(&heads.events.hash),
+            audit_seq: heads.audit.seq,
+            audit_hash: hex(&heads.audit.hash),
             alarms: live.alarms.len(),
             doors: live.doors.len(),
             readers: Devices::count(live.readers.values().map(|reader| reader.online)),
@@ -137,18 +143,25 @@ impl SiteState {
         }
     }
 
-    /// Whether anything but the newest sequence number differs: that alone is not worth a message
+    /// Whether anything but the newest event differs: that alone is not worth a message
     /// for every event.
     pub(super) fn differs_from(&self, other: &Self) -> bool {
         let mut same_seq = other.clone();
         if let (
-            Self::Online { newest_seq, .. },
             Self::Online {
-                newest_seq: other, ..
+                newest_seq,
+                newest_hash,
+                ..
+            },
+            Self::Online {
+                newest_seq: other_seq,
+                newest_hash: other_hash,
+                ..
             },
         ) = (self, &mut same_seq)
         {
-            *other = *newest_seq;
+            *other_seq = *newest_seq;
+            other_hash.clone_from(newest_hash);
         }
         *self != same_seq
     }
@@ -291,6 +304,7 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::LogHead;
     use doorward_core::controller::LockState;
     use doorward_core::event::{Direction, EventKind, Reason};
     use doorward_core::ids::{KeyId, UserId};
@@ -386,9 +400,18 @@ mod tests {
     #[test]
     fn the_newest_number_alone_is_no_difference() {
         let live = LiveSite::default();
-        let state = SiteState::online(&live, 1, 10);
-        assert!(!state.differs_from(&SiteState::online(&live, 1, 11)));
-        assert!(state.differs_from(&SiteState::online(&live, 2, 10)));
+        let head = |seq| LogHead {
+            seq,
+            hash: [seq as u8; 32],
+        };
+        let heads = |events, audit| LogHeads {
+            events: head(events),
+            audit: head(audit),
+        };
+        let state = SiteState::online(&live, 1, &heads(10, 5));
+        assert!(!state.differs_from(&SiteState::online(&live, 1, &heads(11, 5))));
+        assert!(state.differs_from(&SiteState::online(&live, 2, &heads(10, 5))));
+        assert!(state.differs_from(&SiteState::online(&live, 1, &heads(10, 6))));
         assert!(state.differs_from(&SiteState::stopped()));
         assert!(!SiteState::stopped().differs_from(&SiteState::stopped()));
     }

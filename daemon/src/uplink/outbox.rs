@@ -2,7 +2,7 @@
 
 use tokio::sync::watch;
 
-use crate::store::{EventRow, Store, StoreError};
+use crate::store::{EventRow, LogHeads, Store, StoreError};
 
 /// The uplink's cursor among those of the store.
 const CURSOR: &str = "uplink";
@@ -23,6 +23,9 @@ pub trait Outbox: Send + Sync + 'static {
 
     /// The access table's revision. May block on the disk.
     fn revision(&self) -> Result<u64, StoreError>;
+
+    /// The newest rows of both logs. May block on the disk.
+    fn heads(&self) -> Result<LogHeads, StoreError>;
 }
 
 impl Outbox for Store {
@@ -44,5 +47,9 @@ impl Outbox for Store {
 
     fn revision(&self) -> Result<u64, StoreError> {
         self.view().revision()
+    }
+
+    fn heads(&self) -> Result<LogHeads, StoreError> {
+        Self::heads(self)
     }
 }

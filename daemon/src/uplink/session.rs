@@ -351,7 +351,7 @@ impl<'l, O: Outbox> Feeder<'l, O> {
         self.waiting = Waiting::all(&self.link.doors, &self.link.doors_sent());
         loop {
             let newest_seq = *newest.borrow_and_update();
-            self.send_state(newest_seq).await?;
+            self.send_state().await?;
             let more = self.send_events(newest_seq).await?;
             // Each arm waits for a notice and takes nothing that would be lost with it.
             tokio::select! {
@@ -372,7 +372,7 @@ impl<'l, O: Outbox> Feeder<'l, O> {
     }
 
     /// Sends what state waits. It goes before events: it is small, and the newest matters most.
-    async fn send_state(&mut self, newest_seq: u64) -> Result<(), SessionError> {
+    async fn send_state(&mut self) -> Result<(), SessionError> {
         while self.shared.window().has_room() {
             let at = self.link.wall();
             let (topic, payload) = if let Some((id, door)) = self.waiting.doors.pop_first() {
@@ -385,7 +385,7 @@ impl<'l, O: Outbox> Feeder<'l, O> {
                 let payload = self.writer.alarms(live.alarms.values(), at)?;
                 (self.topics.alarms.clone(), payload)
             } else if std::mem::take(&mut self.waiting.site) {
-                let Some(state) = self.changed_site(newest_seq).await? else {
+                let Some(state) = self.changed_site().await? else {
                     continue;
                 };
                 let payload = self.writer.site(&state, Some(at))?;
@@ -400,9 +400,10 @@ impl<'l, O: Outbox> Feeder<'l, O> {
     }
 
     /// The site's state, if it is worth a message.
-    async fn changed_site(&self, newest_seq: u64) -> Result<Option<SiteState>, SessionError> {
+    async fn changed_site(&self) -> Result<Option<SiteState>, SessionError> {
         let revision = self.ask(O::revision).await?;
-        let state = SiteState::online(&self.link.doors.live(), revision, newest_seq);
+        let heads = self.ask(O::heads).await?;
+        let state = SiteState::online(&self.link.doors.live(), revision, &heads);
         let worth = match &self.site_sent {
             None => true,
             Some((sent, at)) => {

@@ -12,6 +12,7 @@ use super::parse;
 mod buses;
 mod cards;
 mod doors;
+mod log;
 mod people;
 mod readers;
 mod schedules;
@@ -23,6 +24,7 @@ use crate::demo::{DaemonArgs, DemoArgs};
 pub use buses::{BusesAction, RaiseSpeedArgs, ScanArgs};
 pub use cards::{CardsAction, DecodeArgs, EncodeArgs};
 pub use doors::{DoorFields, DoorsAction, FailModeArg, LockdownExitArg, RelockArg};
+pub use log::{LogAction, LogExportArgs, LogFormat, LogName};
 pub use people::{
     AlarmMarkArgs, AlarmsAction, AreaRules, AreasAction, DoorRules, EnrolArgs, ForgiveArgs,
 };
@@ -236,9 +238,17 @@ pub enum Command {
         #[command(subcommand)]
         action: Option<HolidaysAction>,
     },
+    /// Export the logs, also with the proof that nothing in them was altered.
+    #[command(
+        after_help = "Examples:\n  doorward log export events --format csv > passages.csv\n  doorward log export events --proof > passages.proof\n  tests/verify_log.py passages.proof"
+    )]
+    Log {
+        /// What about them.
+        #[command(subcommand)]
+        action: LogAction,
+    },
     /// Show the passage log, oldest first; follow it as it grows.
     #[command(
-        alias = "log",
         after_help = "Examples:\n  doorward events --limit 20\n  doorward events --follow --door main\n  doorward events --after 1041 --json"
     )]
     Events(EventsArgs),
@@ -340,6 +350,14 @@ pub enum UsersAction {
     /// Take every key from a user; cards stay.
     RevokeKeys {
         /// Which user.
+        user: String,
+        /// Do not ask.
+        #[arg(long, short)]
+        yes: bool,
+    },
+    /// Erase a person, for good: the user, their cards, and what the logs say of them.
+    Erase {
+        /// Which user; one who was removed before by `#` and their number.
         user: String,
         /// Do not ask.
         #[arg(long, short)]

@@ -16,6 +16,7 @@ pub mod held;
 mod holidays;
 mod impact;
 mod keys;
+mod log;
 mod names;
 mod pages;
 pub mod parse;
@@ -109,6 +110,7 @@ async fn call(context: &mut Context, command: Command) -> Result<(), Failure> {
         Command::Areas { action } => areas::run(context, action).await,
         Command::Alarms { action } => alarms::run(context, action).await,
         Command::Events(args) => events::run(context, args).await,
+        Command::Log { action } => log::run(context, action).await,
         Command::Unlock {
             door,
             until_relocked,

@@ -29,6 +29,7 @@ pub(super) async fn run(context: &mut Context, action: Option<UsersAction>) -> R
         UsersAction::Add(fields) => add(context, fields).await,
         UsersAction::Edit { user, fields } => edit(context, &user, fields).await,
         UsersAction::RevokeKeys { user, yes } => revoke_keys(context, &user, yes).await,
+        UsersAction::Erase { user, yes } => erase(context, &user, yes).await,
         UsersAction::Remove { user, yes } => remove(context, &user, yes).await,
     }
 }
@@ -240,6 +241,30 @@ async fn remove(context: &mut Context, name: &str, yes: bool) -> Result<(), Fail
         return context.print_json(&applied);
     }
     context.print(format_args!("{name} is removed"))
+}
+
+/// Erases a person. Whoever was removed with their record is known by number only.
+async fn erase(context: &mut Context, name: &str, yes: bool) -> Result<(), Failure> {
+    let number = name
+        .strip_prefix('#')
+        .and_then(|digits| digits.parse().ok());
+    let (id, name) = match (names::find::<User>(&context.client, name).await, number) {
+        (Ok(user), _) => (user.id, user.full_name()),
+        (Err(_), Some(number)) => (UserId(number), format!("user #{number}")),
+        (Err(failure), None) => return Err(failure),
+    };
+    let question = format!(
+        "Erase {name} (#{id})? The user, their keys and cards go, and both logs forget who it was. \
+         Backups made before still know. This cannot be undone."
+    );
+    context.confirm(&question, yes)?;
+    context.client.erase_user(id).await?;
+    if context.json {
+        return context.print_json(&json!({ "erased": id }));
+    }
+    context.print(format_args!(
+        "{name} is erased; the logs follow in the background (`doorward status` says when)"
+    ))
 }
 
 /// One change that takes all keys, takes the credentials back and marks the user as removed. The

@@ -29,8 +29,8 @@ use crate::{
     Alarm, AlarmNote, AlarmsPage, AlarmsQuery, Applied, CardFormats, Changes, DEFAULT_SOCKET,
     DaysQuery, DecodeBody, DecodedCard, DoorUser, DoorView, EncodeBody, EncodedCard, EnrolBody,
     EventRow, EventWhy, EventsPage, EventsQuery, ForgiveBody, GrantBody, HolidayDays, Inside,
-    LearnBody, LearnedCard, ListQuery, ModeBody, Page, Presets, PreviewRequest, Resource, Saved,
-    SchedulePreview, Status, UserAccess, UserDoor, WhyRequest,
+    LearnBody, LearnedCard, ListQuery, ModeBody, Page, Presets, PreviewRequest, ProofPage,
+    ProofQuery, Resource, Saved, SchedulePreview, Status, UserAccess, UserDoor, WhyRequest,
 };
 use exchange::Call;
 
@@ -368,6 +368,24 @@ impl Client {
             None => "/v1/events/stream".to_owned(),
         };
         EventStream::open(&self.socket, &path).await
+    }
+
+    /// Rows of the passage log with their proof.
+    pub async fn prove_events(&self, query: ProofQuery) -> Result<ProofPage, ClientError> {
+        self.read(&format!("/v1/events/proof{}", query.to_query()))
+            .await
+    }
+
+    /// Entries of the admin log with their proof.
+    pub async fn prove_audit(&self, query: ProofQuery) -> Result<ProofPage, ClientError> {
+        self.read(&format!("/v1/audit/proof{}", query.to_query()))
+            .await
+    }
+
+    /// Erases a person from the table and, in the background, from the logs. It cannot be undone.
+    pub async fn erase_user(&self, user: UserId) -> Result<(), ClientError> {
+        let call = Call::new(Method::POST, &format!("/v1/users/{user}/erase"));
+        self.send_for_nothing(call).await
     }
 
     /// The live state: first a snapshot, then what changes.

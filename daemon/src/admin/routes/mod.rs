@@ -8,6 +8,7 @@ mod doors;
 mod events;
 mod grants;
 mod live;
+mod logs;
 mod operations;
 mod past;
 mod people;
@@ -82,6 +83,9 @@ pub(super) fn router() -> (Router<Desk>, Bytes) {
         .routes(routes!(events::list))
         .routes(routes!(events::one))
         .routes(routes!(events::stream))
+        .routes(routes!(logs::prove_events))
+        .routes(routes!(logs::prove_audit))
+        .routes(routes!(logs::erase))
         .routes(routes!(live::live))
         .routes(routes!(why::why))
         .routes(routes!(past::why))

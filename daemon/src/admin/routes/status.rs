@@ -20,6 +20,7 @@ pub(super) async fn status(
 ) -> Result<Reply<Status>, Refused> {
     // A store that cannot be read must not hide how the rest is.
     let revision = desk.read(|view| Ok(view.revision()?)).await;
+    let logs = desk.read_log(super::logs::heads).await;
     let live = desk.live_snapshot();
     let now = desk.office.clock.now();
     let storage = match &*desk.office.store.health().borrow() {
@@ -46,6 +47,7 @@ pub(super) async fn status(
         alarms: live.alarms,
         uplink: desk.office.uplink.borrow().clone(),
         storage,
+        logs: logs.unwrap_or_default(),
         api: desk.api_info(),
     }))
 }

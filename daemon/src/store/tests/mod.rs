@@ -1,10 +1,12 @@
 //! The store through its public face, on a real folder.
 
 mod agreement;
+mod erasing;
 mod logs;
 mod opening;
 mod records;
 mod tables;
+mod verifying;
 
 use std::path::Path;
 
