@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use doorward_core::event::{Event, EventKind};
 use doorward_core::ids::UserId;
-use doorward_core::time::{ClockTrust, Wall};
+use doorward_core::time::ClockTrust;
 use doorwardd::store::{Store, StoreOptions};
 use serde_json::Value;
 

@@ -65,7 +65,6 @@ pub use open::StoreThread;
 pub use past::{About, ENTRIES_UNDONE_MAX, PastTable};
 pub use proof::{LogHead, LogHeads, Proof, ProofRow};
 pub use sink::{AppendAck, AppendError, EVENTS_QUEUED_MAX, EVENTS_WAITING_MAX, EventSink};
-pub(crate) use snapshot::Part;
 pub use snapshot::Snapshot;
 pub use sweep::{ERASURES_WAITING_MAX, RetentionRule};
 pub use table::{CHANGE_ROWS_MAX, ChangeNote, NOTE_BYTES_MAX};

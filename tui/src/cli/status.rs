@@ -158,6 +158,7 @@ mod tests {
                 state: StorageState::Working,
                 problem: None,
             },
+            logs: doorward_api::LogsStatus::default(),
             api: ApiInfo::default(),
         }
     }

@@ -321,6 +321,7 @@ pub(crate) fn status() -> Status {
             state: StorageState::Working,
             problem: None,
         },
+        logs: doorward_api::LogsStatus::default(),
         api: ApiInfo::default(),
     }
 }

@@ -188,7 +188,7 @@ fn index_rows_that_are_missing_or_too_many_are_found() {
 #[test]
 fn meta_rows_that_are_wrong_are_found() {
     finds("meta", "no known kind", |db| {
-        drop(table(db).insert(b"\0zz", b"x").unwrap())
+        drop(table(db).insert(b"\0zz", b"x").unwrap());
     });
     finds("meta", "is in use", |db| {
         table(db).insert(b"\0n\x03", &2u32.to_be_bytes()).unwrap();
@@ -282,7 +282,9 @@ fn a_snapshot_stays_as_it_was_while_the_table_changes() {
     let rows = |snapshot: &super::super::Snapshot| {
         let mut all = Vec::new();
         loop {
-            let rows = snapshot.next_rows(super::super::Part::Table, 7).unwrap();
+            let rows = snapshot
+                .next_rows(super::super::snapshot::Part::Table, 7)
+                .unwrap();
             if rows.is_empty() {
                 return all;
             }
@@ -291,7 +293,9 @@ fn a_snapshot_stays_as_it_was_while_the_table_changes() {
     };
     let before = rows(&block_on(site.store.snapshot()).unwrap());
     let snapshot = block_on(site.store.snapshot()).unwrap();
-    let mut seen = snapshot.next_rows(super::super::Part::Table, 7).unwrap();
+    let mut seen = snapshot
+        .next_rows(super::super::snapshot::Part::Table, 7)
+        .unwrap();
     let mut changes: Vec<Change> = (1..=20)
         .map(|id| Change::Remove(RecordRef::User(UserId(id))))
         .collect();

@@ -157,7 +157,7 @@ impl Alarms {
         let mut standing = Vec::new();
         let mut left = raised.clone();
         snapshot.read(|trees| {
-            for row in trees.alarms.iter() {
+            for row in &trees.alarms {
                 let (key, value) = row?;
                 check.rows += 1;
                 let number = key.get(1..9).and_then(|number| number.try_into().ok());
