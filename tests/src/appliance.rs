@@ -220,7 +220,8 @@ impl Drop for Appliance {
     }
 }
 
-fn door(id: u32, reader: String) -> Door {
+/// A door with one reader and the output of its number.
+pub(crate) fn door(id: u32, reader: String) -> Door {
     Door {
         id: DoorId(id),
         name: format!("Door {id}"),
@@ -248,7 +249,8 @@ fn door(id: u32, reader: String) -> Door {
     }
 }
 
-fn holder(id: u32) -> [Record; 3] {
+/// A user with the card of their number and the key to all doors.
+pub(crate) fn holder(id: u32) -> [Record; 3] {
     let user = User {
         id: UserId(id),
         first_name: "User".to_owned(),

@@ -3,9 +3,11 @@
 pub mod appliance;
 pub mod attacks;
 pub mod bench;
+pub mod broker;
 pub mod card_peer;
 pub mod daemon;
 pub mod fuzz;
+pub mod kill;
 pub mod modbus_board;
 pub mod osdp_bus;
 pub mod osdp_device;

@@ -69,6 +69,11 @@ impl OsdpDevice {
         }
     }
 
+    /// Forgets everything that has happened so far.
+    pub fn forget(&self) {
+        while self.events.try_recv().is_ok() {}
+    }
+
     /// Waits for an event of which `wanted` makes something; the others are dropped.
     ///
     /// # Errors

@@ -171,6 +171,11 @@ where
         self.pending.clear();
     }
 
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
     /// The process, for its id.
     #[must_use]
     pub fn process(&self) -> &Child {

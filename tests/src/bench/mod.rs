@@ -13,6 +13,7 @@ pub mod decide;
 pub mod figures;
 pub mod formats;
 pub mod idle;
+pub mod kill;
 pub mod opening;
 pub mod osdp_attacks;
 pub mod reader_recovery;
@@ -41,6 +42,9 @@ pub enum Bench {
     Formats(formats::Options),
     /// What the daemon needs while nobody comes
     Idle(idle::Options),
+    /// The daemon under load, killed at random moments and started again: whether anything that it
+    /// had acknowledged is lost, doubled or out of order, and whether a door opened without a trace
+    Kill(kill::Options),
     /// The published attacks on OSDP and some more, with a man in the middle: none may succeed, and no
     /// card may go over the line readably
     OsdpAttacks(osdp_attacks::Options),
@@ -69,6 +73,7 @@ impl Bench {
             Self::Decide(options) => print(&decide::run(&options)?),
             Self::Formats(options) => print(&formats::run(&options)?),
             Self::Idle(options) => print(&idle::run(&options)?),
+            Self::Kill(options) => print(&kill::run(&options)?),
             Self::OsdpAttacks(options) => print(&osdp_attacks::run(&options)?),
             Self::ReaderRecovery(options) => print(&reader_recovery::run(&options)?),
             Self::Startup(options) => print(&startup::run(&options)?),
