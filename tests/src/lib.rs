@@ -13,4 +13,5 @@ pub mod osdp_bus;
 pub mod osdp_device;
 pub mod osdp_peer;
 pub mod peer;
+pub mod power_cut;
 pub mod safe_relay;

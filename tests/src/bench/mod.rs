@@ -16,6 +16,7 @@ pub mod idle;
 pub mod kill;
 pub mod opening;
 pub mod osdp_attacks;
+pub mod power_cut;
 pub mod reader_recovery;
 pub mod safe_relay;
 pub mod schedules;
@@ -48,12 +49,18 @@ pub enum Bench {
     /// The published attacks on OSDP and some more, with a man in the middle: none may succeed, and no
     /// card may go over the line readably
     OsdpAttacks(osdp_attacks::Options),
+    /// The store after power cuts at random moments, with any part of what was not synced lost:
+    /// whether it opens, and holds all that was acknowledged
+    PowerCut(power_cut::Options),
     /// A reader unplugged and plugged back: how soon it is back in Secure Channel, and what its
     /// neighbour notices of its absence; and the same with libosdp as the control panel
     ReaderRecovery(reader_recovery::Options),
     /// The daemon is killed in the middle of a pulse, on boards with and without pulses of their own:
     /// how often the relay is off in time
     SafeRelay(safe_relay::Options),
+    /// What `power-cut` records; not a bench
+    #[command(hide = true)]
+    StoreWork(crate::power_cut::Session),
     /// How long the access index takes to warm, and how much memory it needs then
     Startup(startup::Options),
     /// Whether schedules are right, against Python's zoneinfo in every time zone
@@ -75,7 +82,9 @@ impl Bench {
             Self::Idle(options) => print(&idle::run(&options)?),
             Self::Kill(options) => print(&kill::run(&options)?),
             Self::OsdpAttacks(options) => print(&osdp_attacks::run(&options)?),
+            Self::PowerCut(options) => print(&power_cut::run(&options)?),
             Self::ReaderRecovery(options) => print(&reader_recovery::run(&options)?),
+            Self::StoreWork(session) => crate::power_cut::work(&session),
             Self::Startup(options) => print(&startup::run(&options)?),
             Self::SafeRelay(options) => print(&safe_relay::run(&options)?),
             Self::Schedules(options) => print(&schedules::run(&options)?),
