@@ -3,3 +3,4 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 mod kill;
+mod power_cut;

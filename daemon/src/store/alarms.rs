@@ -10,6 +10,9 @@ use doorward_core::alarm_log::{AlarmMark, AlarmRecord, subject_of};
 use doorward_core::event::{Event, EventKind};
 use sled::Tree;
 
+use super::database::Trees;
+use super::events::EventReader;
+use super::thread::EVENTS_TOGETHER_MAX;
 use super::{Store, StoreError};
 
 /// Whether an event changes the history of alarms.
@@ -47,6 +50,22 @@ pub(super) fn apply(tree: &Tree, seq: u64, event: &Event) -> Result<(), StoreErr
         }
         _ => Ok(()),
     }
+}
+
+/// At opening: works out anew what a power cut may have left undone. Of events that were written
+/// together, the last may be there without their alarms.
+pub(super) fn catch_up(trees: &Trees, newest: u64) -> Result<(), StoreError> {
+    let reader = EventReader {
+        tree: &trees.events,
+        durable: newest,
+    };
+    let together = EVENTS_TOGETHER_MAX as u64;
+    for row in reader.after(newest.saturating_sub(together), EVENTS_TOGETHER_MAX)? {
+        if concerns(&row.event) {
+            apply(&trees.alarms, row.seq, &row.event)?;
+        }
+    }
+    Ok(())
 }
 
 fn raise(tree: &Tree, seq: u64, event: &Event) -> Result<(), StoreError> {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use sled::{Db, Tree};
 
-use super::files::{SyncCounts, SyncedFiles, prepare_folder};
+use super::files::{SyncCounts, SyncedFiles, discard_unfinished_snapshots, prepare_folder};
 use super::{StoreError, StoreOptions};
 
 /// sled's segment, in bytes. sled spills a tree node that is larger than a quarter of it into a
@@ -119,6 +119,7 @@ impl Trees {
 fn open_unlocked(path: &Path, config: &sled::Config) -> Result<Db, StoreError> {
     let begun = Instant::now();
     loop {
+        discard_unfinished_snapshots(path)?;
         // sled asserts much of what it reads.
         let opened = catch_unwind(AssertUnwindSafe(|| config.open()))
             .unwrap_or_else(|_| Err(sled::Error::ReportableBug("it panicked".to_owned())))

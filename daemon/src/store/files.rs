@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
+use nix::fcntl::{Flock, FlockArg, PosixFadviseAdvice, posix_fadvise};
 
 use super::StoreError;
 
@@ -63,6 +63,25 @@ pub(super) fn prepare_folder(path: &Path) -> Result<(), StoreError> {
     if metadata.permissions().mode() & 0o077 != 0 {
         fs::set_permissions(path, fs::Permissions::from_mode(0o700))
             .map_err(failed("restrict to its owner", path))?;
+    }
+    Ok(())
+}
+
+/// Takes away snapshots that were being written when the power went. sled means to pass them over,
+/// looks for another ending than it gives them, and takes the database for damaged. Those of a
+/// database in use are left alone.
+pub(super) fn discard_unfinished_snapshots(folder: &Path) -> Result<(), StoreError> {
+    let unfinished = snapshots(folder)?
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|end| end == "generating"));
+    let Ok(_lock) = File::open(folder.join("db"))
+        .map(|file| Flock::lock(file, FlockArg::LockExclusiveNonblock))
+        .map_or(Ok(None), |locked| locked.map(Some))
+    else {
+        return Ok(());
+    };
+    for path in unfinished {
+        fs::remove_file(&path).map_err(failed("remove", &path))?;
     }
     Ok(())
 }

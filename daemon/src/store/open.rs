@@ -20,7 +20,7 @@ use super::snapshot::Watching;
 use super::sweep::{ORDERS_QUEUED_MAX, Sweep};
 use super::thread::{EventLog, Worker};
 use super::{
-    CHANGES_QUEUED_MAX, EventReader, Heads, Store, StoreError, StoreOptions, audit, events,
+    CHANGES_QUEUED_MAX, EventReader, Heads, Store, StoreError, StoreOptions, alarms, audit, events,
     journal, rows, salt,
 };
 
@@ -67,7 +67,11 @@ impl Store {
         database.sync()?;
         let newest = events::newest(&database.trees.events)?;
         let hash = match options.heads {
-            Heads::Hold => verify_heads(&database.trees, newest)?,
+            Heads::Hold => {
+                let hash = verify_heads(&database.trees, newest)?;
+                alarms::catch_up(&database.trees, newest)?;
+                hash
+            }
             Heads::Whatever => [0; 32],
         };
         let pin_key = pin_key(&mut database)?;

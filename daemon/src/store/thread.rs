@@ -24,7 +24,7 @@ use super::table::Undo;
 use super::{StoreError, StoreOptions, alarms, events, journal, salt};
 
 /// The most events written between two syncs.
-const EVENTS_TOGETHER_MAX: usize = 1024;
+pub(super) const EVENTS_TOGETHER_MAX: usize = 1024;
 
 /// A moved cursor becomes durable with the next event or change, at the latest after this time.
 pub(super) const CURSORS_DURABLE: Duration = Duration::from_secs(1);
@@ -105,8 +105,11 @@ impl EventLog {
         Ok(())
     }
 
-    fn write(&self, trees: &Trees) -> Result<(), StoreError> {
-        for event in &self.pending {
+    /// Writes the events from this one on, at most [`EVENTS_TOGETHER_MAX`]. Returns how many.
+    fn write(&self, from: usize, trees: &Trees) -> Result<usize, StoreError> {
+        let together = self.pending.iter().skip(from).take(EVENTS_TOGETHER_MAX);
+        let count = together.len();
+        for event in together {
             trees
                 .events
                 .insert(event.seq.to_be_bytes(), event.value.as_slice())?;
@@ -114,7 +117,7 @@ impl EventLog {
                 alarms::apply(&trees.alarms, event.seq, alarm)?;
             }
         }
-        Ok(())
+        Ok(count)
     }
 
     /// The number of the newest event that waits.
@@ -259,7 +262,8 @@ impl Worker {
             return Err(StoreError::Stopped);
         };
         let written = self.shared.watched(|| {
-            self.log.write(&database.trees)?;
+            // After a power cut, the first part of what was not synced may be there: states before
+            // the events that followed them.
             for (name, seq) in &cursors {
                 database.trees.cursors.insert(name, &seq.to_be_bytes())?;
             }
@@ -272,7 +276,14 @@ impl Worker {
                     false => database.trees.kept.insert(name, state.as_slice())?,
                 };
             }
-            database.sync()
+            let mut written = 0;
+            loop {
+                written += self.log.write(written, &database.trees)?;
+                database.sync()?;
+                if written == self.log.waiting() {
+                    return Ok(());
+                }
+            }
         });
         if written.is_err() {
             let mut moved = self.shared.cursors();

@@ -157,7 +157,7 @@ fn prove_in_one_house(rounds: u32, seed: u64) -> Result<Tally> {
     };
     while proof.tally.rounds < rounds {
         proof.round()?;
-        if proof.tally.rounds % 20 == 0 {
+        if proof.tally.rounds.is_multiple_of(20) {
             progress(&format!("{} of {rounds} rounds", proof.tally.rounds));
         }
     }

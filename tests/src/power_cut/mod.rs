@@ -17,7 +17,7 @@ use anyhow::{Context as _, Result, bail};
 
 use self::disk::{Disk, Image, Replay, lay_out};
 pub use self::trace::unavailable;
-use self::trace::{Trace, traced};
+use self::trace::{Call, Moment, Trace, traced};
 pub use self::work::{Ending, Session, work};
 use self::work::{Lack, Told, examine};
 use crate::bench::figures::Spread;
@@ -28,6 +28,8 @@ use crate::peer::program_path;
 const CUTS_A_SESSION: u32 = 50;
 /// Changes that one session makes.
 const CHANGES: (u64, u64) = (12, 48);
+/// Of so many cuts, one falls into the opening.
+const OPENINGS_CUT: u64 = 3;
 /// Of so many sessions, one begins with an empty folder.
 const SESSIONS_A_STORE: u32 = 6;
 /// Folders that lack something are kept for whoever mends it.
@@ -139,9 +141,15 @@ impl Ground {
         tally.sessions += 1;
         count(&trace, tally);
         let told_in = root.join(TOLD);
+        let opened = opening(&trace);
         let mut moments: BTreeMap<usize, u32> = BTreeMap::new();
         for _ in 0..cuts {
-            let at = spread.below(trace.moments.len() as u64 + 1) as usize;
+            // The opening is short, and has its own ways to go wrong.
+            let within = match spread.below(OPENINGS_CUT) {
+                0 => opened,
+                _ => trace.moments.len(),
+            };
+            let at = spread.below(within as u64 + 1) as usize;
             *moments.entry(at).or_default() += 1;
         }
         let goes_on_from = spread.below(u64::from(cuts) * 2) as u32;
@@ -237,11 +245,26 @@ impl Ground {
     }
 }
 
+/// The moment by which the store was open: the first acknowledgement.
+fn opening(trace: &Trace) -> usize {
+    let told = |moment: &Moment| match moment {
+        Moment::Begins(call) => match &trace.calls[*call] {
+            Call::Write { bytes, .. } => {
+                bytes.starts_with(b"event ") || bytes.starts_with(b"revision ")
+            }
+            _ => false,
+        },
+        Moment::Ends(_) => false,
+    };
+    let first = trace.moments.iter().position(told);
+    first.unwrap_or(trace.moments.len())
+}
+
 fn count(trace: &Trace, tally: &mut Tally) {
     for call in &trace.calls {
         match call {
-            trace::Call::Write { bytes, .. } => tally.bytes_written += bytes.len() as u64,
-            trace::Call::Sync { .. } => tally.syncs += 1,
+            Call::Write { bytes, .. } => tally.bytes_written += bytes.len() as u64,
+            Call::Sync { .. } => tally.syncs += 1,
             _ => {}
         }
     }

@@ -9,8 +9,9 @@ use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
+use doorward_core::alarm::AlarmKind;
 use doorward_core::event::{Event, EventKind};
-use doorward_core::ids::{CompanyId, CredentialId, PlaceId, UserId};
+use doorward_core::ids::{CompanyId, CredentialId, DoorId, PlaceId, UserId};
 use doorward_core::model::{Change, Company, Place, Record, RecordRef, User, validate_changes};
 use doorward_core::time::{ClockTrust, Wall};
 use doorwardd::permit::{Action, Operator, authorise};
@@ -32,6 +33,10 @@ const COMPANIES: u64 = 24;
 const DETAILS: usize = 1_900;
 /// The most events under way at once.
 const TOGETHER: u64 = 12;
+/// Between two events that raise an alarm.
+const ALARM_EVERY: u64 = 10;
+/// From an event that raises one to the event that ends it.
+const ALARM_LASTS: u64 = 5;
 
 /// How a session of the store ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -192,14 +197,29 @@ fn company(id: u32, revision: u64) -> Company {
     }
 }
 
-/// The event of a number.
+/// The event of a number. One in ten raises an alarm, which the fifth behind it ends.
 pub(super) fn event(seq: u64) -> Event {
-    let at = Wall(i64::try_from(seq).unwrap_or(i64::MAX));
+    let at = wall(seq);
+    let alarm = match seq % ALARM_EVERY {
+        0 => Some(EventKind::AlarmRaised),
+        ALARM_LASTS => Some(EventKind::AlarmCleared),
+        _ => None,
+    };
+    if let Some(kind) = alarm {
+        let mut event = Event::new(kind, at, ClockTrust::Trusted, 1);
+        event.alarm = Some(AlarmKind::HeldOpen);
+        event.door = Some(DoorId(1));
+        return event;
+    }
     let mut event = Event::new(EventKind::Granted, at, ClockTrust::Trusted, 1);
     event.user = Some(UserId(seq as u32 % 500));
     event.credential = Some(CredentialId(seq as u32 % 700));
     event.note = Some("n".repeat((seq % 200) as usize));
     event
+}
+
+fn wall(seq: u64) -> Wall {
+    Wall(i64::try_from(seq).unwrap_or(i64::MAX))
 }
 
 /// Works, and says in `told` what was acknowledged. The process that calls this is traced.
@@ -378,6 +398,20 @@ fn look(store: &Store, told: Told) -> Result<Option<Lack>> {
     if kept.unwrap_or(0) < newest {
         let what = format!("the state kept before event {newest} is {kept:?}");
         return Ok(Some(Lack::Lost(what)));
+    }
+    look_at_alarms(store, newest)
+}
+
+/// The history of alarms says what the events say.
+fn look_at_alarms(store: &Store, newest: u64) -> Result<Option<Lack>> {
+    for seq in (1..=newest).filter(|seq| seq % ALARM_EVERY == 0) {
+        let end = seq + ALARM_LASTS;
+        let expected = Some((wall(seq), (end <= newest).then(|| wall(end))));
+        let found = store.alarm(seq)?.map(|alarm| (alarm.raised, alarm.ended));
+        if found != expected {
+            let what = format!("alarm {seq} of {newest} events is {found:?}, not {expected:?}");
+            return Ok(Some(Lack::Torn(what)));
+        }
     }
     Ok(None)
 }

@@ -74,6 +74,25 @@ fn a_file_in_the_place_of_the_folder_is_named() {
 }
 
 #[test]
+fn a_snapshot_that_was_being_written_is_passed_over() {
+    for unfinished in [&b""[..], &[0xA5; 4096]] {
+        let mut site = Site::new();
+        site.append(event(1));
+        let folder = site.stopped();
+        let path = folder.path().join("table/snap.00000000000000FF.generating");
+        fs::write(&path, unfinished).unwrap();
+        let site = Site::at(folder);
+        assert_eq!(site.store.events_after(0, 10).unwrap().len(), 1);
+        assert!(!path.exists());
+        // Whoever tries to open it meanwhile takes nothing away.
+        fs::write(&path, unfinished).unwrap();
+        assert!(refusal(&site.folder).contains("in use"));
+        assert!(path.exists());
+        site.reopened().stopped();
+    }
+}
+
+#[test]
 fn a_damaged_database_is_refused_and_left_alone() {
     for damaged in ["conf", "snap."] {
         let mut site = Site::new();
