@@ -136,13 +136,21 @@ impl Bench {
     }
 }
 
+/// So that the database itself meets the end of the disk.
+fn without_reserve() -> StoreOptions {
+    StoreOptions {
+        reserve_bytes: 0,
+        ..StoreOptions::default()
+    }
+}
+
 fn event(seq: u64) -> Event {
     let at = Wall(i64::try_from(seq).unwrap());
     Event::new(EventKind::Granted, at, ClockTrust::Trusted, 1)
 }
 
 fn check(path: &Path, events: u64, revision: u64, places: u64) {
-    let (store, thread) = Store::open(path, StoreOptions::default()).unwrap();
+    let (store, thread) = Store::open(path, without_reserve()).unwrap();
     assert_eq!(store.verify_events(1, u64::MAX).unwrap(), events);
     let rows = store.events_after(0, usize::MAX).unwrap();
     for (seq, row) in (1..).zip(rows) {
@@ -162,7 +170,7 @@ async fn events_wait_for_room_and_become_durable_in_order() {
         return;
     };
     let path = disk.0.path().join("table");
-    let (store, thread) = Store::open(&path, StoreOptions::default()).unwrap();
+    let (store, thread) = Store::open(&path, without_reserve()).unwrap();
     let (sink, acks) = store.event_sink();
     let mut health = store.health();
     let mut bench = Bench {
@@ -227,7 +235,7 @@ async fn fill_with_changes(rows: u32, rounds: usize) {
         return;
     };
     let path = disk.0.path().join("table");
-    let (store, thread) = Store::open(&path, StoreOptions::default()).unwrap();
+    let (store, thread) = Store::open(&path, without_reserve()).unwrap();
     let (sink, acks) = store.event_sink();
     let mut bench = Bench {
         store: store.clone(),
@@ -280,4 +288,105 @@ async fn a_change_that_finds_the_disk_full_is_refused_and_leaves_nothing_behind(
 #[tokio::test]
 async fn a_large_change_that_finds_the_disk_full_stands_whole_or_not_at_all() {
     fill_with_changes(300, 4).await;
+}
+
+/// With a reserve the database never meets the end of the disk: events go on becoming durable.
+#[tokio::test]
+async fn events_go_on_in_the_reserve_and_changes_are_refused() {
+    let Some(disk) = SmallDisk::mount() else {
+        return;
+    };
+    let path = disk.0.path().join("table");
+    let (store, thread) = Store::open(&path, StoreOptions::default()).unwrap();
+    let (sink, acks) = store.event_sink();
+    let mut health = store.health();
+    let mut bench = Bench {
+        store: store.clone(),
+        sink,
+        acks,
+        appended: 0,
+    };
+    bench.commit(1).await.unwrap();
+    assert!(path.join("reserve").exists());
+    for round in 0..2u32 {
+        disk.fill();
+        let full = health.wait_for(|health| *health != StoreHealth::Ok);
+        let full = timeout(PATIENCE, full).await.unwrap().unwrap().clone();
+        match &full {
+            StoreHealth::Failing {
+                error,
+                waiting: 0,
+                lost: 0,
+                ..
+            } => assert!(error.contains("disk is full"), "{error}"),
+            other => panic!("{other:?} on a full disk"),
+        }
+        assert!(!path.join("reserve").exists());
+        for _ in 0..300 {
+            let token = bench.append();
+            let ack = bench.ack().await;
+            assert_eq!((ack.token, ack.result), (token, Ok(token)));
+        }
+        let refused = bench.commit(10 + round).await.unwrap_err().to_string();
+        assert!(refused.contains("changes are refused until"), "{refused}");
+
+        disk.free();
+        let recovered = health.wait_for(|health| *health == StoreHealth::Ok);
+        drop(timeout(PATIENCE, recovered).await.unwrap().unwrap());
+        assert!(path.join("reserve").exists());
+        let committed = bench.commit(20 + round).await.unwrap();
+        assert_eq!(committed.revision, u64::from(round) + 2);
+    }
+    let events = bench.appended;
+    drop((bench, health));
+    store.stop();
+    drop(store);
+    tokio::task::spawn_blocking(|| thread.join()).await.unwrap();
+    check(&path, events, 3, 3);
+}
+
+#[tokio::test]
+async fn a_disk_that_can_only_be_read_is_told_and_loses_nothing() {
+    let Some(disk) = SmallDisk::mount() else {
+        return;
+    };
+    let remount = |how: &str| {
+        let mounted = Command::new("mount")
+            .args(["-o", &format!("remount,{how}")])
+            .arg(disk.0.path())
+            .status();
+        mounted.unwrap().success()
+    };
+    let path = disk.0.path().join("table");
+    let (store, thread) = Store::open(&path, StoreOptions::default()).unwrap();
+    let (sink, acks) = store.event_sink();
+    let mut health = store.health();
+    let mut bench = Bench {
+        store: store.clone(),
+        sink,
+        acks,
+        appended: 0,
+    };
+    bench.commit(1).await.unwrap();
+    bench.append();
+    assert_eq!(bench.ack().await.result, Ok(1));
+    // What is open for writing keeps a file system from it: the kernel is told to go on all the same
+    // where it can, as after an error.
+    if !remount("ro") {
+        println!("skipped: a file system in use cannot be made read-only here");
+        return;
+    }
+    let first = bench.append_until_full().await;
+    assert!(matches!(&*health.borrow(), StoreHealth::Failing { .. }));
+    assert!(remount("rw"));
+    let ack = bench.ack().await;
+    assert_eq!((ack.token, ack.result), (first, Ok(first)));
+    let recovered = health.wait_for(|health| *health == StoreHealth::Ok);
+    drop(timeout(PATIENCE, recovered).await.unwrap().unwrap());
+    let events = bench.appended;
+    drop((bench, health));
+    store.stop();
+    drop(store);
+    tokio::task::spawn_blocking(|| thread.join()).await.unwrap();
+    check(&path, events, 1, 1);
 }

@@ -4,3 +4,4 @@
 
 mod kill;
 mod power_cut;
+mod sick;

@@ -195,6 +195,9 @@ pub const fn alarm(kind: AlarmKind) -> &'static str {
         AlarmKind::PortFailing => "serial port is missing or failing",
         AlarmKind::Duress => "DURESS: somebody is being forced",
         AlarmKind::RepeatedDenied => "denied again and again",
+        AlarmKind::DatabaseSetAside => {
+            "database did not open and was moved aside: restore a backup"
+        }
         AlarmKind::Fire => "FIRE: doors are released",
     }
 }

@@ -39,6 +39,8 @@ pub enum AlarmKind {
     Duress,
     /// Many denials in a row, or too many wrong PINs, at one reader.
     RepeatedDenied,
+    /// The database did not open and was moved aside: the table is empty until a backup is restored.
+    DatabaseSetAside,
 }
 
 /// What an alarm is about.

@@ -80,7 +80,10 @@ impl AlarmKind {
     /// Whether it tells of a moment, and has no condition that could end.
     #[must_use]
     pub const fn is_of_a_moment(self) -> bool {
-        matches!(self, Self::Duress | Self::RepeatedDenied)
+        matches!(
+            self,
+            Self::Duress | Self::RepeatedDenied | Self::DatabaseSetAside
+        )
     }
 }
 

@@ -1,12 +1,15 @@
 //! The stages of a life: open the store, start the doors, open the office, stop in order.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use doorward_api::{Alarm, Live};
+use doorward_core::alarm::AlarmKind;
 use doorward_core::controller::{ControllerConfig, KeptState, Remembered};
 use doorward_core::decide::Policy;
+use doorward_core::event::{Event, EventKind};
 use doorward_core::ids::DoorId;
 use doorward_core::index::AccessIndex;
 use doorward_core::model::{Door, Kind, Record};
@@ -22,7 +25,7 @@ use crate::config::ClockRule;
 use crate::doors::{self, DoorsHandle, DoorsSetup, KEPT_DOOR, KEPT_PEOPLE, live_channel};
 use crate::guard::{self, Guard, GuardNews};
 use crate::relays::config::LineConfig;
-use crate::store::{StateSink, Store, StoreError, StoreOptions, TableView};
+use crate::store::{StateSink, Store, StoreError, StoreOptions, StoreThread, TableView, set_aside};
 use crate::system::exit::Exit;
 use crate::system::signals::StopSignals;
 use crate::system::threads::NamedThread;
@@ -35,6 +38,8 @@ const ALARMS_TOLD_MAX: usize = 1_000;
 const ACTIVATIONS_MAX: usize = 16;
 /// Finished orders to buses that may wait for the office to record them.
 const BUS_JOBS_MAX: usize = 16;
+/// The longest note of an event, in characters.
+const NOTE_MAX: usize = 200;
 /// Records read at once while the access index warms.
 const WARM_PAGE: usize = 4096;
 /// How long the whole stop may take.
@@ -70,7 +75,7 @@ pub(super) fn serve(mut prepared: Prepared, options: &Options) -> Result<(), Fau
         let _entered = office.enter();
         StopSignals::listen().map_err(|error| system(&error))?
     };
-    let (store, store_thread) = Store::open(&prepared.config.data, StoreOptions::default())?;
+    let (store, store_thread) = open_store(&prepared.config.data)?;
     guard::wait_for_previous(&prepared.config.data);
     let source = options.wall.unwrap_or(match prepared.config.doors.clock {
         ClockRule::Auto => WallSource::System,
@@ -81,6 +86,32 @@ pub(super) fn serve(mut prepared: Prepared, options: &Options) -> Result<(), Fau
     store.stop();
     store_thread.join();
     served
+}
+
+/// Opens the store. One that is damaged is moved aside: the doors are served with an empty table,
+/// which opens nothing, and an alarm says so until it is cleared.
+fn open_store(folder: &Path) -> Result<(Store, StoreThread), Fault> {
+    let error = match Store::open(folder, StoreOptions::default()) {
+        Err(error) if error.is_damage() => Fault::from(error),
+        opened => return Ok(opened?),
+    };
+    log::error!("{error}");
+    let now = Clock::new(WallSource::System, None).now();
+    let aside = set_aside(folder, now.wall)?;
+    let told = format!(
+        "the database did not open and is kept as `{}`; every door stays shut until a backup is restored",
+        aside.display()
+    );
+    log::error!("{told}");
+    let (store, thread) = Store::open(folder, StoreOptions::default())?;
+    let mut event = Event::new(EventKind::AlarmRaised, now.wall, now.trust, 0);
+    event.alarm = Some(AlarmKind::DatabaseSetAside);
+    event.note = Some(told.chars().take(NOTE_MAX).collect());
+    let (events, mut acks) = store.event_sink();
+    events.append(0, event);
+    // An alarm that cannot be kept is told by whatever keeps it from it.
+    let _ = acks.blocking_recv();
+    Ok((store, thread))
 }
 
 fn serve_on(

@@ -55,20 +55,20 @@ impl Database {
         counts: Arc<SyncCounts>,
     ) -> Result<Self, StoreError> {
         prepare_folder(path)?;
-        let config = sled::Config::new()
-            .path(path)
-            .cache_capacity(options.cache_bytes)
-            .mode(sled::Mode::LowSpace)
-            .segment_size(SEGMENT_BYTES)
-            // The store's thread alone decides when to flush.
-            .flush_every_ms(None);
-        let db = open_unlocked(path, &config)?;
+        if !has_settings(path) {
+            make_settings(path, options)?;
+        }
+        let db = open_unlocked(path, &settings(path, options))?;
+        let tree = |name| {
+            db.open_tree(name)
+                .map_err(|error| opening(path.to_owned(), error))
+        };
         let trees = Trees {
-            table: db.open_tree("table")?,
-            events: db.open_tree("events")?,
-            cursors: db.open_tree("cursors")?,
-            alarms: db.open_tree("alarms")?,
-            kept: db.open_tree("kept")?,
+            table: tree("table")?,
+            events: tree("events")?,
+            cursors: tree("cursors")?,
+            alarms: tree("alarms")?,
+            kept: tree("kept")?,
             db,
         };
         trees.db.flush()?;
@@ -115,11 +115,23 @@ impl Trees {
     }
 }
 
+fn settings(path: &Path, options: &StoreOptions) -> sled::Config {
+    sled::Config::new()
+        .path(path)
+        .cache_capacity(options.cache_bytes)
+        .mode(sled::Mode::LowSpace)
+        .segment_size(SEGMENT_BYTES)
+        // The store's thread alone decides when to flush.
+        .flush_every_ms(None)
+}
+
 /// Opens the database; waits a little for a lock that is on its way out.
 fn open_unlocked(path: &Path, config: &sled::Config) -> Result<Db, StoreError> {
     let begun = Instant::now();
     loop {
-        discard_unfinished_snapshots(path)?;
+        if path.exists() {
+            discard_unfinished_snapshots(path)?;
+        }
         // sled asserts much of what it reads.
         let opened = catch_unwind(AssertUnwindSafe(|| config.open()))
             .unwrap_or_else(|_| Err(sled::Error::ReportableBug("it panicked".to_owned())))
@@ -130,6 +142,40 @@ fn open_unlocked(path: &Path, config: &sled::Config) -> Result<Db, StoreError> {
             }
             opened => return opened,
         }
+    }
+}
+
+/// Whether sled would find its settings. It takes an empty file for none.
+fn has_settings(path: &Path) -> bool {
+    std::fs::metadata(path.join("conf")).is_ok_and(|file| file.len() > 8)
+}
+
+/// Has sled write its settings elsewhere first, so that they are there whole or not at all: half
+/// written, they keep the database from ever being opened.
+fn make_settings(path: &Path, options: &StoreOptions) -> Result<(), StoreError> {
+    let making = path.join("making");
+    let failed = |source| StoreError::Folder {
+        doing: "make the settings of the database in",
+        path: making.clone(),
+        source,
+    };
+    discard(&making).map_err(failed)?;
+    drop(open_unlocked(&making, &settings(&making, options))?);
+    let made = making.join("conf");
+    let settled = std::fs::File::open(&made)
+        .and_then(|file| file.sync_all())
+        .and_then(|()| std::fs::rename(&made, path.join("conf")))
+        .and_then(|()| std::fs::File::open(path)?.sync_all());
+    settled.map_err(failed)?;
+    // Whatever stays is taken away at the next opening that makes settings.
+    let _ = discard(&making);
+    Ok(())
+}
+
+fn discard(folder: &Path) -> std::io::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 

@@ -8,7 +8,8 @@ pub enum StoreHealth {
     /// It does.
     #[default]
     Ok,
-    /// It does not. Events wait in memory and are tried again.
+    /// It does not: events wait in memory and are tried again. Or the disk is full, and what is left
+    /// of it is for events; none waits then.
     Failing {
         /// Since when, microseconds since the store was opened.
         since: Mono,

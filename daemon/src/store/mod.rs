@@ -14,6 +14,7 @@
 
 mod access;
 mod alarms;
+mod aside;
 mod audit;
 pub mod chain;
 mod changes;
@@ -33,6 +34,7 @@ mod open;
 mod past;
 mod proof;
 mod records;
+mod room;
 mod rows;
 mod shared;
 mod sink;
@@ -54,6 +56,7 @@ use doorward_core::time::Wall;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
+pub use aside::set_aside;
 pub use audit::AuditEntry;
 pub use chain::{Domain, Hash};
 pub use error::StoreError;
@@ -86,6 +89,8 @@ pub const CHANGES_QUEUED_MAX: usize = 64;
 pub struct StoreOptions {
     /// Memory for pages of the database, in bytes.
     pub cache_bytes: u64,
+    /// Room on the disk that is kept for events, in bytes; less on a small disk, 0 for none.
+    pub reserve_bytes: u64,
     /// Whether the ends of both logs must hold before it opens.
     pub heads: Heads,
 }
@@ -104,6 +109,7 @@ impl Default for StoreOptions {
     fn default() -> Self {
         Self {
             cache_bytes: 8 * 1024 * 1024,
+            reserve_bytes: room::RESERVE_BYTES,
             heads: Heads::Hold,
         }
     }

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::database::{Database, Trees};
 use super::files::SyncCounts;
+use super::room::Room;
 use super::shared::Shared;
 use super::sink::EVENTS_QUEUED_MAX;
 use super::snapshot::Watching;
@@ -85,6 +86,7 @@ impl Store {
         let stop = CancellationToken::new();
         let worker = Worker {
             path: path.to_owned(),
+            room: Room::open(path, options.reserve_bytes),
             options,
             counts: Arc::clone(&counts),
             database: Some(database),

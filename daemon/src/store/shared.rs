@@ -132,6 +132,25 @@ impl Shared {
         });
     }
 
+    /// Tells whoever listens that the disk is full, and what is left is for events.
+    pub(super) fn publish_short(&self, says: &str) {
+        let now = self.now();
+        self.health.send_if_modified(|health| {
+            let since = match health {
+                StoreHealth::Failing { error, .. } if error == says => return false,
+                StoreHealth::Failing { since, .. } => *since,
+                StoreHealth::Ok => now,
+            };
+            *health = StoreHealth::Failing {
+                since,
+                error: says.to_owned(),
+                waiting: 0,
+                lost: 0,
+            };
+            true
+        });
+    }
+
     /// Tells whoever listens that the disk does not answer, unless they know of a failure.
     pub(super) fn publish_stalled(&self, waiting_us: u64) {
         let since = Mono(self.now().0.saturating_sub(waiting_us));

@@ -16,6 +16,7 @@ use super::changes::{ChangeRequest, Decided};
 use super::database::{Database, Trees};
 use super::failure::Failure;
 use super::files::SyncCounts;
+use super::room::Room;
 use super::shared::Shared;
 use super::sink::{AppendAck, AppendError, EVENTS_WAITING_MAX, Queued};
 use super::snapshot::{Part, Watching};
@@ -53,6 +54,7 @@ enum Told {
 pub(super) struct Worker {
     pub(super) path: PathBuf,
     pub(super) options: StoreOptions,
+    pub(super) room: Room,
     pub(super) counts: Arc<SyncCounts>,
     pub(super) database: Option<Database>,
     pub(super) shared: Arc<Shared>,
@@ -183,6 +185,7 @@ impl Worker {
                 () = sleep_until(sweep.unwrap_or_else(Instant::now)), if sweep.is_some() => {
                     self.sweep();
                 }
+                () = sleep_until(self.room.look_at()) => self.look_at_room(),
                 () = self.stop.cancelled() => break,
             }
         }
@@ -209,9 +212,24 @@ impl Worker {
     }
 
     fn change_or_refuse(&mut self, request: ChangeRequest) {
-        match &self.failure {
+        let failing = self.failure.as_ref().map(Failure::to_error);
+        match failing.or_else(|| self.room.refusal()) {
             None => self.change(request),
-            Some(failure) => drop(request.done.send(Err(failure.to_error()))),
+            Some(refusal) => drop(request.done.send(Err(refusal))),
+        }
+    }
+
+    fn look_at_room(&mut self) {
+        if self.room.look() && self.failure.is_none() {
+            self.publish_room();
+        }
+    }
+
+    /// Tells whoever listens that storage works, or that the disk is full.
+    fn publish_room(&self) {
+        match self.room.says() {
+            None => self.shared.publish_ok(),
+            Some(says) => self.shared.publish_short(says),
         }
     }
 
@@ -308,12 +326,13 @@ impl Worker {
                     self.shared.durable_seq.send_replace(newest);
                 }
                 self.log.acknowledge();
-                self.shared.publish_ok();
+                self.publish_room();
                 if self.failure.take().is_some() {
                     log::info!("storage works again");
                 }
             }
             Err(error) => {
+                self.room.writing_failed();
                 let failure = match self.failure.take() {
                     Some(failure) => failure.again(&error),
                     None => {

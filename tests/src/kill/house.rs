@@ -40,9 +40,13 @@ const BAUD: u32 = 115_200;
 const SOON: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(5);
 
-pub(super) struct House {
-    pub(super) readers: Vec<OsdpDevice>,
-    pub(super) board: Boards,
+/// The house. Dropping it takes everything down; a daemon is with whoever started it.
+#[derive(Debug)]
+pub struct House {
+    /// The readers, by their addresses.
+    pub readers: Vec<OsdpDevice>,
+    /// The relay board.
+    pub board: Boards,
     pub(super) subscriber: Subscriber,
     _broker: Mosquitto,
     _line: PacedLine,
@@ -51,8 +55,18 @@ pub(super) struct House {
 
 impl House {
     /// Lays it out, and furnishes the table.
-    pub(super) fn lay() -> Result<Self> {
-        let dir = tempfile::tempdir()?;
+    ///
+    /// # Errors
+    /// When a peer is missing, or the daemon does not start.
+    pub fn lay() -> Result<Self> {
+        Self::lay_in(tempfile::tempdir()?)
+    }
+
+    /// The same in a folder whose `data`, where there is one, is on a disk of its own.
+    ///
+    /// # Errors
+    /// When a peer is missing, or the daemon does not start.
+    pub fn lay_in(dir: tempfile::TempDir) -> Result<Self> {
         let bus = dir.path().join("bus");
         std::fs::create_dir(&bus)?;
         let line = PacedLine::start(&bus, LineSpec::new(BAUD, READERS.into()))?;
@@ -86,7 +100,9 @@ impl House {
         Ok(house)
     }
 
-    pub(super) fn folder(&self) -> &Path {
+    /// Of `site.toml`, the socket and the data.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
         self.dir.path()
     }
 
@@ -104,7 +120,10 @@ impl House {
     }
 
     /// Waits until every reader is in Secure Channel and the board answers.
-    pub(super) fn wait_wired(daemon: &Daemon) -> Result<()> {
+    ///
+    /// # Errors
+    /// When they do not.
+    pub fn wait_wired(daemon: &Daemon) -> Result<()> {
         let until = Instant::now() + SOON;
         loop {
             let status = daemon.call(async |client| client.status().await);
@@ -124,7 +143,10 @@ impl House {
     }
 
     /// Shows a holder's card at a reader. Returns when, or `None` if no panel is there to take it.
-    pub(super) fn tap(&self, reader: usize, holder: u32) -> Result<Option<u64>> {
+    ///
+    /// # Errors
+    /// When the reader has ended.
+    pub fn tap(&self, reader: usize, holder: u32) -> Result<Option<u64>> {
         let bits = h10301(u16::try_from(holder)?);
         let card = CardRead::new(0, CardCoding::Wiegand, bits.len(), bits.bytes())?;
         let (tell, told) = std::sync::mpsc::sync_channel(1);

@@ -17,7 +17,8 @@ use doorwardd::store::{Store, StoreOptions};
 use tokio::runtime::Runtime;
 
 use self::coils::{Asking, Coil, Unlock, judge, unlocks};
-use self::house::{HOLDERS, House, OPERATORS_DOOR, READERS, UNLOCK_MS};
+pub use self::house::House;
+use self::house::{HOLDERS, OPERATORS_DOOR, READERS, UNLOCK_MS};
 use self::load::{Asked, Ledger, Load, Style};
 use crate::bench::figures::Spread;
 use crate::bench::progress;

@@ -218,6 +218,14 @@ pub(super) fn event(seq: u64) -> Event {
     event
 }
 
+/// A reserve that is no burden to make again and again.
+fn options() -> StoreOptions {
+    StoreOptions {
+        reserve_bytes: 64 * 1024,
+        ..StoreOptions::default()
+    }
+}
+
 fn wall(seq: u64) -> Wall {
     Wall(i64::try_from(seq).unwrap_or(i64::MAX))
 }
@@ -231,7 +239,7 @@ pub fn work(session: &Session) -> Result<()> {
         .append(true)
         .create(true)
         .open(&session.told)?;
-    let (store, thread) = Store::open(&session.folder, StoreOptions::default())?;
+    let (store, thread) = Store::open(&session.folder, options())?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let (done, is_done) = tokio::sync::watch::channel(false);
     let (tell, mut to_tell) = tokio::sync::mpsc::unbounded_channel::<String>();
@@ -348,7 +356,7 @@ pub(super) enum Lack {
 
 /// Opens a store and looks at everything.
 pub(super) fn examine(folder: &Path, told: Told) -> Option<Lack> {
-    let (store, thread) = match Store::open(folder, StoreOptions::default()) {
+    let (store, thread) = match Store::open(folder, options()) {
         Ok(opened) => opened,
         Err(error) => return Some(Lack::Unopened(format!("{:#}", anyhow::Error::from(error)))),
     };
