@@ -1,14 +1,16 @@
 """Relay boards for the tests, by pymodbus: an implementation that shares nothing with Doorward's.
 
-    pymodbus_board.py tcp HOST PORT UNIT...       PORT 0 takes a free one, told when listening
-    pymodbus_board.py rtu DEVICE BAUD UNIT...
+    pymodbus_board.py [--model NAME] tcp HOST PORT UNIT...    PORT 0 takes a free one, told when listening
+    pymodbus_board.py [--model NAME] rtu DEVICE BAUD UNIT...
 
-A board has 64 coils and 64 discrete inputs from address 0. Written like a Waveshare board's "flash
+With a model a board answers as the maker of that one says (pymodbus_models.py). Without, it has 64
+coils and 64 discrete inputs from address 0. Written like a Waveshare board's "flash
 on" command (function 05, address 0x0200 and following, value in units of 100 ms), a coil goes on
 and comes off by itself.
 
 Takes orders as JSON lines on standard input:
     {"order": "inputs", "unit": 1, "levels": 5}       bit 0 is input 1
+    {"order": "analogue", "unit": 1, "input": 1, "value": 2100}    what a model measures
     {"order": "silent", "unit": 1, "on": true}        it answers nothing, and does nothing
     {"order": "deaf", "unit": 1, "on": true}          it does what it is told, and answers nothing
     {"order": "refuse", "unit": 1, "code": 2}         exception to writes; null for none
@@ -40,6 +42,8 @@ from pymodbus.pdu import ExceptionResponse
 from pymodbus.pdu.bit_message import WriteSingleCoilRequest
 from pymodbus.server import ModbusSerialServer, ModbusTcpServer
 
+from pymodbus_models import MODELS
+
 COILS = 64
 FLASH_ON = 0x0200
 FLASH_UNIT_S = 0.1
@@ -50,8 +54,11 @@ def tell(report, **fields):
 
 
 class Board:
-    def __init__(self, unit):
+    def __init__(self, unit, model):
         self.unit = unit
+        self.model = model
+        self.analogue = [0] * COILS
+        self.written = []
         self.coils = [False] * COILS
         self.inputs = [False] * COILS
         self.flashes = {}
@@ -91,8 +98,8 @@ class Board:
 class Boards(ModbusServerContext):
     """What pymodbus reads and writes: it asks here instead of in a datastore of its own."""
 
-    def __init__(self, units):
-        self.boards = {unit: Board(unit) for unit in units}
+    def __init__(self, units, model):
+        self.boards = {unit: Board(unit, model) for unit in units}
         self.simdevices = []
         self.old_simulator = True
 
@@ -112,6 +119,8 @@ class Boards(ModbusServerContext):
         board = await self.board(device_id)
         if func_code == 2:
             tell("read", unit=device_id, ns=time.monotonic_ns())
+        if board.model:
+            return board.model.get(board, func_code, address, count)
         if board.refuses_reads and func_code in (1, 2):
             return ExcCodes(board.refuses_reads)
         if func_code not in (1, 2, 5, 15):
@@ -127,6 +136,8 @@ class Boards(ModbusServerContext):
         board = await self.board(device_id)
         if board.refuses:
             return ExcCodes(board.refuses)
+        if board.model:
+            return board.model.set(board, func_code, address, values)
         if func_code not in (5, 15):
             return ExcCodes.ILLEGAL_FUNCTION
         if address + len(values) > COILS:
@@ -139,7 +150,8 @@ class Boards(ModbusServerContext):
         board = await self.board(unit)
         if board.refuses:
             return ExcCodes(board.refuses)
-        if address >= FLASH_ON + COILS or not 1 <= units <= 0x7FFF:
+        outputs = board.model.flash if board.model else COILS
+        if address >= FLASH_ON + outputs or not 1 <= units <= 0x7FFF:
             return ExcCodes.ILLEGAL_VALUE
         board.flash(address - FLASH_ON, units)
         if board.deaf:
@@ -168,9 +180,9 @@ class WriteCoilOrFlash(WriteSingleCoilRequest):
 
 
 class Server:
-    def __init__(self, kind, place, number, units):
+    def __init__(self, kind, place, number, units, model):
         self.kind, self.place, self.number = kind, place, number
-        self.boards = Boards(units)
+        self.boards = Boards(units, model)
         self.server = None
 
     async def listen(self):
@@ -199,6 +211,8 @@ class Server:
         match order["order"]:
             case "inputs":
                 board.inputs = [bool(order["levels"] >> at & 1) for at in range(COILS)]
+            case "analogue":
+                board.analogue[order["input"] - 1] = order["value"]
             case "silent":
                 board.silent = order["on"]
             case "deaf":
@@ -220,8 +234,13 @@ class Server:
 
 
 async def main():
-    kind, place, number, *units = sys.argv[1:]
-    server = Server(kind, place, int(number), [int(unit) for unit in units])
+    arguments = sys.argv[1:]
+    model = None
+    if arguments[0] == "--model":
+        model = MODELS[arguments[1]]
+        arguments = arguments[2:]
+    kind, place, number, *units = arguments
+    server = Server(kind, place, int(number), [int(unit) for unit in units], model)
     await server.listen()
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()

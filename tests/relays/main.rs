@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod rtu;
 #[cfg(test)]
+mod shipped;
+#[cfg(test)]
 mod site;
 #[cfg(test)]
 mod tcp;

@@ -24,6 +24,15 @@ pub enum BoardOrder {
         /// The levels.
         levels: u64,
     },
+    /// One of its analogue inputs measures this; boards of a model only.
+    Analogue {
+        /// The board.
+        unit: u8,
+        /// From 1.
+        input: u16,
+        /// What its register holds.
+        value: u16,
+    },
     /// It answers nothing and does nothing.
     Silent {
         /// The board.
@@ -112,7 +121,21 @@ pub type Boards = JsonPeer<BoardOrder, BoardReport>;
 /// # Errors
 /// When pymodbus does not run; `tests/run` installs it.
 pub fn tcp_boards(units: &[u8]) -> Result<(Boards, u16)> {
-    let mut boards = start(units, &["tcp".into(), "127.0.0.1".into(), "0".into()])?;
+    listening_boards(&[], units)
+}
+
+/// Starts one board of a model, unit 1, on a free port of this machine, and tells which. The model is
+/// named as its profile is, and written from its maker's manual.
+///
+/// # Errors
+/// When pymodbus does not run, or does not know the model.
+pub fn tcp_model(model: &str) -> Result<(Boards, u16)> {
+    listening_boards(&["--model".into(), model.into()], &[1])
+}
+
+fn listening_boards(model: &[OsString], units: &[u8]) -> Result<(Boards, u16)> {
+    let place = ["tcp".into(), "127.0.0.1".into(), "0".into()];
+    let mut boards = start(units, &[model, &place].concat())?;
     let port = boards.wait_for("the board to listen", START, |report| match report {
         BoardReport::Listening { port } => *port,
         _ => None,
@@ -125,10 +148,20 @@ pub fn tcp_boards(units: &[u8]) -> Result<(Boards, u16)> {
 /// # Errors
 /// When pymodbus does not run; `tests/run` installs it.
 pub fn rtu_boards(device: &Path, baud: u32, units: &[u8]) -> Result<Boards> {
-    let mut boards = start(
-        units,
-        &["rtu".into(), device.into(), baud.to_string().into()],
-    )?;
+    serial_boards(&[], (device, baud), units)
+}
+
+/// Starts one board of a model, unit 1, on a serial line.
+///
+/// # Errors
+/// When pymodbus does not run, or does not know the model.
+pub fn rtu_model(model: &str, device: &Path, baud: u32) -> Result<Boards> {
+    serial_boards(&["--model".into(), model.into()], (device, baud), &[1])
+}
+
+fn serial_boards(model: &[OsString], (device, baud): (&Path, u32), units: &[u8]) -> Result<Boards> {
+    let place = ["rtu".into(), device.into(), baud.to_string().into()];
+    let mut boards = start(units, &[model, &place].concat())?;
     boards.wait_for("the board to listen", START, |report| {
         matches!(report, BoardReport::Listening { .. }).then_some(())
     })?;

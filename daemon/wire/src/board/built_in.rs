@@ -3,7 +3,7 @@
 use super::{BoardProfile, ProfileErrors};
 
 /// Name and text of every profile compiled in: the files of `config/boards/` as shipped.
-pub const BUILT_IN: [(&str, &str); 11] = [
+pub const BUILT_IN: [(&str, &str); 13] = [
     (
         "generic-coil",
         include_str!("../../../../config/boards/generic-coil.toml"),
@@ -43,6 +43,14 @@ pub const BUILT_IN: [(&str, &str); 11] = [
     (
         "rlh-smart-8",
         include_str!("../../../../config/boards/rlh-smart-8.toml"),
+    ),
+    (
+        "kmtronic-rtu-8ch",
+        include_str!("../../../../config/boards/kmtronic-rtu-8ch.toml"),
+    ),
+    (
+        "waveshare-rtu-analog-input-8ch-b",
+        include_str!("../../../../config/boards/waveshare-rtu-analog-input-8ch-b.toml"),
     ),
     (
         "wirenboard-mr6c",

@@ -110,6 +110,14 @@ fn boards_that_people_buy_are_driven_as_their_makers_say() {
             false,
         ),
         (
+            "kmtronic-rtu-8ch",
+            coil(1, 0xFF00),
+            coil(1, 0),
+            coils(0, 8),
+            None,
+            false,
+        ),
+        (
             "wirenboard-mr6c",
             coil(1, 0xFF00),
             coil(1, 0),
