@@ -131,6 +131,10 @@ struct GpioPins {
 
 /// Opens the lines of a board: outputs released, inputs with pull-up and closed towards ground.
 pub(crate) fn open_pins(board: &GpioBoard) -> Result<Box<dyn Pins>, GpioError> {
+    #[cfg(test)]
+    if let Some(pins) = testing::open(&board.chip) {
+        return Ok(pins);
+    }
     let failed = |lines: &[u32], source| GpioError {
         chip: board.chip.clone(),
         lines: lines.to_vec(),
@@ -224,16 +228,49 @@ pub(crate) fn profile_text(board: &GpioBoard) -> String {
     text
 }
 
+/// Pins that are only written down.
 #[cfg(test)]
-mod tests {
-    use doorward_wire::board::{BoardProfile, OutputState};
+pub(crate) mod testing {
+    use std::collections::BTreeMap;
+    use std::sync::{Arc, Mutex};
 
     use super::*;
 
+    /// What the pins of a chip do.
     #[derive(Debug, Default)]
-    struct Recorded {
-        outputs: u64,
-        inputs: u64,
+    pub(crate) struct Recorded {
+        pub(crate) outputs: u64,
+        pub(crate) inputs: u64,
+    }
+
+    static CHIPS: Mutex<BTreeMap<PathBuf, Arc<Mutex<Recorded>>>> = Mutex::new(BTreeMap::new());
+
+    /// A chip at this path from now on, in place of the kernel's.
+    pub(crate) fn chip(path: &Path) -> Arc<Mutex<Recorded>> {
+        let mut chips = CHIPS.lock().unwrap();
+        Arc::clone(chips.entry(path.to_owned()).or_default())
+    }
+
+    pub(super) fn open(path: &Path) -> Option<Box<dyn Pins>> {
+        let pins = CHIPS.lock().unwrap().get(path).cloned();
+        pins.map(|pins| Box::new(Shared(pins)) as Box<dyn Pins>)
+    }
+
+    #[derive(Debug)]
+    struct Shared(Arc<Mutex<Recorded>>);
+
+    impl Pins for Shared {
+        fn set(&mut self, output: u16, on: bool) -> io::Result<()> {
+            self.0.lock().unwrap().set(output, on)
+        }
+
+        fn outputs(&self) -> io::Result<u64> {
+            self.0.lock().unwrap().outputs()
+        }
+
+        fn inputs(&self) -> io::Result<u64> {
+            self.0.lock().unwrap().inputs()
+        }
     }
 
     impl Pins for Recorded {
@@ -250,6 +287,14 @@ mod tests {
             Ok(self.inputs)
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use doorward_wire::board::{BoardProfile, OutputState};
+
+    use super::testing::Recorded;
+    use super::*;
 
     fn board(outputs: usize, inputs: usize) -> GpioBoard {
         GpioBoard {

@@ -49,6 +49,11 @@ enum Command {
         #[arg(long)]
         address: u8,
     },
+    /// Let the relays go that a daemon has left on which died together with its guardian.
+    ///
+    /// The unit runs it after every stop; where there is nothing to do it does nothing. Ends with 69
+    /// when a board does not answer, with 75 while a daemon lives.
+    Release,
     /// Let the relays go when the daemon dies; the daemon starts it.
     #[command(hide = true)]
     Guard,
@@ -78,6 +83,7 @@ fn main() -> ExitCode {
         }
         Command::Check => run::check(&options),
         Command::Adopt { name, bus, address } => run::adopt(&options.config, &bus, &name, address),
+        Command::Release => guard::let_go(&options.config, options.log),
         Command::Guard => guard::stand(&options.config, options.log),
     }
     .into()

@@ -1,10 +1,13 @@
 //! Records come and go, and come into force before "saved" is said.
 
 use doorward_api::{Changes, ListQuery, ProblemKind, WhyRequest, WhySubject};
+use doorward_core::card::CardNumber;
 use doorward_core::controller::LockState;
 use doorward_core::event::Reason;
 use doorward_core::ids::{CredentialId, DoorId, KeyId, UserId};
-use doorward_core::model::{Change, Credential, Door, Grant, Key, Record, RecordRef, User};
+use doorward_core::model::{
+    Change, Credential, CredentialData, CredentialState, Door, Grant, Key, Record, RecordRef, User,
+};
 use serde_json::json;
 
 use crate::curl::{curl, fetch, send};
@@ -622,5 +625,49 @@ async fn cards_are_decoded_and_encoded() {
         message.contains("`h10302`") || message.contains("H10302"),
         "{message}"
     );
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_in_a_format_that_is_not_in_use_is_saved_with_a_warning() {
+    let site = Site::start().await;
+    send_examples(&site).await;
+    let card = |format: &str, number| Credential {
+        id: CredentialId(0),
+        user: Some(UserId(1)),
+        data: CredentialData::Card(CardNumber {
+            format: format.parse().unwrap(),
+            facility: None,
+            number,
+        }),
+        state: CredentialState::Active,
+        valid_from: None,
+        valid_until: None,
+        label: String::new(),
+    };
+    for (format, expect) in [
+        ("H10302", None),
+        ("MDI37", Some("is not in use at this site")),
+        ("Homemade", Some("is not known here")),
+    ] {
+        let saved = site.client.create(&card(format, 77)).await.unwrap();
+        let id = saved.record.id;
+        assert_eq!(saved.warnings.len(), usize::from(expect.is_some()));
+        for (warning, expect) in saved.warnings.iter().zip(expect) {
+            assert!(
+                warning.contains(expect) && warning.contains(format),
+                "{warning}"
+            );
+        }
+        // Replaced, and as a step of a larger change, it is told as well.
+        let replaced = site.client.replace(&saved.record).await.unwrap();
+        assert_eq!(replaced.warnings, saved.warnings);
+        let changes = Changes {
+            changes: vec![Change::Put(Record::Credential(saved.record))],
+        };
+        let applied = site.client.apply(&changes, None).await.unwrap();
+        assert_eq!(applied.warnings, saved.warnings);
+        assert_eq!(applied.put, [RecordRef::Credential(id)]);
+    }
     site.stop().await;
 }

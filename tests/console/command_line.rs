@@ -214,6 +214,24 @@ fn doors_are_added_changed_and_removed() {
 }
 
 #[test]
+fn a_card_in_a_format_that_is_not_in_use_is_added_with_a_warning() {
+    let daemon = Daemon::start();
+    let add = |card: &str| daemon.doorward(&["credentials", "add", "--card", card]);
+    let said = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    let plain = add("H10301 1-77");
+    assert_eq!(
+        (plain.status.code(), said(plain.stderr)),
+        (Some(0), String::new())
+    );
+    let warned = add("MDI37 4-77");
+    let stderr = said(warned.stderr);
+    assert_eq!(warned.status.code(), Some(0), "{stderr}");
+    assert!(said(warned.stdout).contains("credential #2 is added"));
+    let expect = "warning: card format `MDI37` is not in use at this site";
+    assert!(stderr.starts_with(expect), "{stderr}");
+}
+
+#[test]
 fn refusals_say_what_and_where() {
     let daemon = Daemon::start();
     daemon.furnish();

@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 use doorward_api::{BusJob, BusJobState, BusStatus, RaiseSpeedBody, ScanBody};
 use doorward_core::alarm::{AlarmKind, AlarmSubject};
 use doorward_core::event::EventKind;
+use doorward_core::ids::DoorId;
+use doorward_sim::line::Noise;
 use doorward_tests::osdp_peer::orders::{ReaderSaw, ReaderSpec};
-use doorward_tests::osdp_peer::reader_on;
+use doorward_tests::osdp_peer::{reader_on, test_key};
 use doorward_tests::peer::program;
 
 use crate::house::{BAUD, House, Plan, SOON};
@@ -107,6 +109,14 @@ fn a_bus_goes_no_faster_than_its_slowest_reader() {
     let job = end(&house);
     assert_eq!((job.state, job.baud), (BusJobState::Done, Some(BAUD)));
     assert_eq!(job.speeds[1].refused_baud, Some(230_400), "{job:?}");
+    // The log names the door of the reader that refused.
+    let log = house.log();
+    let raised = log
+        .iter()
+        .find(|row| row.event.kind == EventKind::BusSpeedChanged);
+    let event = &raised.unwrap().event;
+    assert_eq!(event.reader.as_deref(), Some("reader-1"));
+    assert_eq!(event.door, Some(DoorId(2)));
     assert_eq!(speeds(&house), [BAUD, BAUD]);
     house.tap(1, card(1));
     house.assert_granted(1);
@@ -196,6 +206,73 @@ fn an_opened_reader_raises_an_alarm_until_it_is_closed() {
     assert_eq!(alarm.subject, AlarmSubject::Reader("reader-1".into()));
     house.readers.set_tamper("reader-1", false).unwrap();
     house.wait_no_alarm(AlarmKind::ReaderTamper);
+}
+
+#[test]
+fn a_reader_without_power_raises_an_alarm_until_it_is_back() {
+    let mut house = House::start(two_doors());
+    furnish(&house);
+    house.readers.set_power("reader-1", true).unwrap();
+    let alarm = house.wait_alarm(AlarmKind::ReaderPower);
+    assert_eq!(alarm.subject, AlarmSubject::Reader("reader-1".into()));
+    // It lives on its battery, and is no reason to keep anybody out.
+    house.tap(2, card(1));
+    house.assert_granted(2);
+    house.readers.set_power("reader-1", false).unwrap();
+    house.wait_no_alarm(AlarmKind::ReaderPower);
+    let of_power = |kind| {
+        let log = house.log();
+        let mut rows = log.into_iter().filter(|row| {
+            let event = &row.event;
+            event.kind == kind && event.alarm == Some(AlarmKind::ReaderPower)
+        });
+        let event = rows.next().unwrap().event;
+        assert!(rows.next().is_none(), "told once");
+        (event.reader, event.door)
+    };
+    let at = (Some("reader-1".into()), Some(DoorId(2)));
+    assert_eq!(of_power(EventKind::AlarmRaised), at);
+    assert_eq!(of_power(EventKind::AlarmCleared), at);
+}
+
+#[test]
+fn two_readers_with_one_address_are_an_alarm_and_a_bad_line_is_none() {
+    let mut house = House::start(Plan {
+        spare: 1,
+        ..two_doors()
+    });
+    furnish(&house);
+    house.line.set_noise(Noise {
+        seed: 3,
+        flip_per_million: 3_000,
+        drop_per_million: 1_000,
+        repeat_per_million: 1_000,
+    });
+    std::thread::sleep(Duration::from_secs(8));
+    let noisy = status(&house).readers;
+    assert!(
+        noisy.iter().all(|reader| !reader.address_shared),
+        "{noisy:?}"
+    );
+    let retries: u64 = noisy.iter().map(|reader| reader.retries).sum();
+    assert!(retries > 10, "a line with noise: {noisy:?}");
+    house.line.set_noise(Noise::NONE);
+    house.wait_wired();
+
+    let twin = ReaderSpec {
+        address: 0,
+        ..reader_on(&house.line, 2, BAUD, Some(test_key(0)))
+    };
+    house.readers.add(twin.clone()).unwrap();
+    let alarm = house.wait_alarm(AlarmKind::ReaderAddressShared);
+    assert_eq!(alarm.subject, AlarmSubject::Reader("reader-0".into()));
+    let readers = status(&house).readers;
+    assert!(readers[0].address_shared && !readers[1].address_shared);
+    house.readers.remove(&twin.name).unwrap();
+    house.wait_no_alarm(AlarmKind::ReaderAddressShared);
+    house.wait_wired();
+    house.tap(1, card(1));
+    house.assert_granted(1);
 }
 
 #[test]

@@ -58,3 +58,25 @@ fn there_is_one_guardian_and_it_is_replaced() {
     assert!(cut.off_ns > cut.killed_ns);
     assert_ne!(one(&site, Some(second)), first);
 }
+
+/// Daemon and guardian killed together, and `doorwardd release` run after them, as the unit does.
+#[test]
+fn what_nobody_is_left_to_let_go_is_let_go_after_the_stop() {
+    for wiring in [Wiring::PlainTcp, Wiring::PlainRtu] {
+        let mut site = Site::start(wiring, PULSE_MS).unwrap();
+        // While the daemon lives it is none of anybody's business.
+        assert_eq!(site.release().unwrap().code(), Some(75));
+        site.die_together().unwrap();
+        site.silence_board(true).unwrap();
+        assert_eq!(
+            site.release().unwrap().code(),
+            Some(69),
+            "the board is silent"
+        );
+        site.silence_board(false).unwrap();
+        assert_eq!(site.release().unwrap().code(), Some(0));
+        site.wait_off().unwrap();
+        // And there is nothing left to do.
+        assert_eq!(site.release().unwrap().code(), Some(0));
+    }
+}

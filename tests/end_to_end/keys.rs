@@ -6,6 +6,7 @@ use std::process::Stdio;
 use doorward_api::{ClientError, ProblemKind, ReaderKey, ReaderStatus};
 use doorward_core::alarm::AlarmKind;
 use doorward_core::event::EventKind;
+use doorward_core::ids::DoorId;
 use doorward_tests::daemon::Daemon;
 use doorward_tests::osdp_peer::orders::{KeyText, ReaderSaw, ReaderSpec};
 use doorward_tests::peer::program;
@@ -183,6 +184,7 @@ fn a_key_is_rotated_and_outlives_a_restart() {
     let given = key_given(&mut house);
     let changed = house.next_of(EventKind::ReaderKeyChanged);
     assert!(changed.event.actor.is_some());
+    assert_eq!(changed.event.door, Some(DoorId(1)));
     wait_secure(&house);
     house.take_daemon().stop(SOON).unwrap();
     house.start_daemon();

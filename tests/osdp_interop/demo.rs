@@ -8,16 +8,16 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use doorward_sim::{Site, SiteOptions};
 use doorward_tests::osdp_peer::OsdpPanel;
-use doorward_tests::osdp_peer::orders::{KeyText, PanelSaw, PanelSpec, ReaderSpec};
+use doorward_tests::osdp_peer::orders::{KeyText, PanelOrder, PanelSaw, PanelSpec, ReaderSpec};
 use doorwardd::config::{BoardTransport, KeySource, ReaderSecurity, SiteConfig};
 use serde::Deserialize;
 
 const SOON: Duration = Duration::from_secs(30);
 
-fn site(folder: &Path) -> Result<(Site, SiteConfig)> {
+fn site(folder: &Path, speed: f64) -> Result<(Site, SiteConfig)> {
     let site = Site::start(SiteOptions {
         seed: 1,
-        speed: 1.0,
+        speed,
         dir: folder.to_owned(),
     })?;
     let config = SiteConfig::load(&site.config_path())?;
@@ -27,7 +27,8 @@ fn site(folder: &Path) -> Result<(Site, SiteConfig)> {
 #[test]
 fn libosdp_drives_the_readers_of_the_demo() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let (_site, config) = site(folder.path())?;
+    // People come to work: their cards are what the readers are there for.
+    let (_site, config) = site(folder.path(), 20.0)?;
     for bus in &config.buses {
         let readers = bus.readers.iter().map(|reader| {
             let ReaderSecurity::Secure(KeySource::File(path)) = &reader.security else {
@@ -55,6 +56,32 @@ fn libosdp_drives_the_readers_of_the_demo() -> Result<()> {
         for reader in &readers {
             panel.wait_until(&reader.name, &PanelSaw::Secure, SOON)?;
         }
+        // A light and a sound are taken, and cost nobody the session.
+        for reader in &readers {
+            panel.send(&PanelOrder::Led {
+                name: reader.name.clone(),
+                color: 2,
+                timer: 5,
+            })?;
+            panel.send(&PanelOrder::Buzzer {
+                name: reader.name.clone(),
+                on: 1,
+            })?;
+        }
+        panel.forget();
+        let mut cards = 0;
+        while cards < 3 {
+            let bits = panel.wait_for("a card, or trouble", SOON, |report| match &report.saw {
+                PanelSaw::Card { bits } => Some(Ok(bits.len())),
+                PanelSaw::Insecure | PanelSaw::Offline => {
+                    Some(Err(format!("{} left", report.name)))
+                }
+                _ => None,
+            })?;
+            let bits = bits.map_err(|why| anyhow::anyhow!(why))?;
+            assert_eq!(bits, 26, "the cards of the demo are H10301");
+            cards += 1;
+        }
     }
     Ok(())
 }
@@ -72,7 +99,7 @@ struct Read {
 fn pymodbus_drives_the_relay_board_of_the_demo() -> Result<()> {
     const COILS: usize = 8;
     let folder = tempfile::tempdir()?;
-    let (_site, config) = site(folder.path())?;
+    let (_site, config) = site(folder.path(), 1.0)?;
     let board = config.boards.first().context("the demo has a board")?;
     let BoardTransport::Tcp { address } = &board.transport else {
         bail!("the demo's board is not at a network address");

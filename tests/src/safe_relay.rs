@@ -3,17 +3,22 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use doorward_api::Changes;
 use doorward_core::ids::{DoorId, PlaceId};
 use doorward_core::model::{Change, Door, DoorWiring, OutputPoint, Place, Record};
 use doorward_sim::line::{LineSpec, PacedLine, Port, monotonic_ns};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::daemon::Daemon;
-use crate::modbus_board::{BoardReport, Boards, rtu_boards, tcp_boards};
+use crate::modbus_board::{BoardOrder, BoardReport, Boards, rtu_boards, tcp_boards};
+use crate::peer::program;
 
 /// Longer than anything should take on a slow and busy machine.
 const SOON: Duration = Duration::from_secs(30);
+/// A relay that nobody lets go stays on for this long, at the least.
+const QUIET: Duration = Duration::from_millis(500);
 const BAUD: u32 = 115_200;
 /// The output of the door.
 const OUTPUT: u16 = 3;
@@ -119,6 +124,64 @@ impl Site {
             killed_ns,
             off_ns,
         })
+    }
+
+    /// Unlocks the door, then kills the guardian and the daemon as systemd kills a unit: at once, so that
+    /// neither can act. The relay is on when it returns.
+    ///
+    /// # Errors
+    /// When the relay does not go on, or goes off.
+    pub fn die_together(&mut self) -> Result<()> {
+        self.unlock()?;
+        self.wait_relay(true)?;
+        let guardians = self.guardians()?;
+        // Stopped, it can neither let go nor be replaced before the daemon is dead.
+        for (signal, what) in [(Signal::SIGSTOP, "stopped"), (Signal::SIGKILL, "killed")] {
+            if signal == Signal::SIGKILL
+                && let Some(daemon) = self.daemon.take()
+            {
+                daemon.kill()?;
+            }
+            for pid in &guardians {
+                kill(Pid::from_raw(*pid), signal)
+                    .with_context(|| format!("{pid} is not {what}"))?;
+            }
+        }
+        let off = self.board.wait_for("nothing", QUIET, |report| {
+            matches!(report, BoardReport::Level { on: false, .. }).then_some(())
+        });
+        anyhow::ensure!(
+            off.is_err(),
+            "somebody let go, so that there is nothing to try"
+        );
+        Ok(())
+    }
+
+    /// Runs `doorwardd release` as the unit does after a stop, and says how it ended.
+    ///
+    /// # Errors
+    /// When it cannot be run.
+    pub fn release(&self) -> Result<std::process::ExitStatus> {
+        let config = self.folder.path().join("site.toml");
+        let mut command = program("doorwardd")?;
+        command.arg("--config").arg(config).arg("release");
+        Ok(command.status()?)
+    }
+
+    /// Waits until the relay is off.
+    ///
+    /// # Errors
+    /// When it stays on.
+    pub fn wait_off(&mut self) -> Result<()> {
+        self.wait_relay(false).map(drop)
+    }
+
+    /// The board does not answer any more, or answers again.
+    ///
+    /// # Errors
+    /// When the board's process has ended.
+    pub fn silence_board(&mut self, on: bool) -> Result<()> {
+        self.board.send(&BoardOrder::Silent { unit: 1, on })
     }
 
     /// The board is there, and the door can be unlocked.

@@ -187,6 +187,7 @@ pub const fn alarm(kind: AlarmKind) -> &'static str {
         AlarmKind::ReaderTamper => "reader tampered with",
         AlarmKind::ReaderPower => "reader power failure",
         AlarmKind::ReaderSecureChannel => "reader has no secure channel",
+        AlarmKind::ReaderAddressShared => "several readers at one address",
         AlarmKind::BoardOffline => "relay board does not answer",
         AlarmKind::ClockNotTrusted => "clock is not trusted",
         AlarmKind::StorageFailing => "storage is failing",

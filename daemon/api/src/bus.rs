@@ -43,9 +43,13 @@ pub struct ReaderFigures {
     /// Who it says it is, while it answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<ReaderIdentity>,
-    /// Whether several readers seem to answer at its address.
+    /// Whether several readers answer at its address. Noise is no reason for it.
     #[serde(default)]
     pub address_shared: bool,
+    /// Whether something answers, again and again, that cannot be read: the line is bad, or several
+    /// readers answer at its address.
+    #[serde(default)]
+    pub unreadable: bool,
     /// POLL commands sent, without repetitions.
     pub polls: u64,
     /// Other commands sent, without repetitions.

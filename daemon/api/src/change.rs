@@ -25,6 +25,9 @@ pub struct Saved<T> {
     pub revision: u64,
     /// The record.
     pub record: T,
+    /// What is saved and may not be as it was meant: a card whose format is not in use at the site.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// What a change did to the access table: durable, and in force at the doors.
@@ -41,6 +44,9 @@ pub struct Applied {
     /// table's own, and `put` and `removed` say what would be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub impact: Option<Impact>,
+    /// What is saved and may not be as it was meant: cards whose format is not in use at the site.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// Whether to do it at all.

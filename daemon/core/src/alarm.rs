@@ -21,6 +21,8 @@ pub enum AlarmKind {
     ReaderPower,
     /// A reader could not set up its secure channel: wrong or lost key.
     ReaderSecureChannel,
+    /// Several readers answer at one address of a bus.
+    ReaderAddressShared,
     /// A relay board does not answer, or refuses what it is told.
     BoardOffline,
     /// Wall time is not to be believed.

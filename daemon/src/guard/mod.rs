@@ -4,8 +4,13 @@
 //! the daemon is killed in the middle of a pulse. The guardian holds the end of a pipe from the daemon;
 //! when that closes without a farewell, it drives every output that a door uses to its safe state, and
 //! ends. It is the same program, started by the daemon, and does nothing else.
+//!
+//! Where guardian and daemon die at once, as when systemd kills all that is in their unit, a file is
+//! left that names those outputs. `doorwardd release`, which the unit runs after every stop, lets them
+//! go and removes it.
 
 mod guardian;
+mod kept;
 mod orders;
 
 use std::fs::File;
@@ -19,7 +24,7 @@ use std::time::Duration;
 use doorward_core::ids::BoardIx;
 use nix::fcntl::{FcntlArg, Flock, FlockArg, OFlag, fcntl};
 
-pub use guardian::stand;
+pub use guardian::{let_go, stand};
 
 use self::orders::{FAREWELL, Output};
 use crate::system::threads::NamedThread;
@@ -202,6 +207,18 @@ fn lock(data: &Path) -> io::Result<Flock<File>> {
         .truncate(false)
         .open(lock_path(data))?;
     Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, error)| error.into())
+}
+
+/// The lock, if nobody keeps it for longer than `limit`.
+fn lock_within(data: &Path, limit: Duration) -> io::Result<Option<Flock<File>>> {
+    let (tell, locked) = std::sync::mpsc::sync_channel(1);
+    let data = data.to_owned();
+    // Who comes too late gives the lock back at once: nobody takes it from the channel.
+    let _waiting = NamedThread::spawn("guard-lock", move || drop(tell.send(lock(&data))))?;
+    match locked.recv_timeout(limit) {
+        Ok(lock) => lock.map(Some),
+        Err(_) => Ok(None),
+    }
 }
 
 /// Waits until the guardian of a daemon that died here before is done, so that two do not speak to

@@ -363,8 +363,16 @@ impl Bus {
                 [Some(ReaderEvent::SecureChannelFailed(true)), None]
             }
             LinkEvent::Unreadable => {
-                log::error!(reader = &*name; "something answers for reader `{name}` that cannot be read: two readers have its address, or the line is bad");
+                log::error!(reader = &*name; "something answers for reader `{name}` that cannot be read: the line is bad, or two readers have its address");
                 [None, None]
+            }
+            LinkEvent::AddressShared(is_shared) => {
+                if is_shared {
+                    log::error!(reader = &*name; "several readers answer at the address of reader `{name}`");
+                } else {
+                    log::info!(reader = &*name; "only one reader answers at the address of reader `{name}` again");
+                }
+                [Some(ReaderEvent::AddressShared(is_shared)), None]
             }
             LinkEvent::ClearRefused { code } => {
                 log::error!(reader = &*name, code; "reader `{name}` spoke in clear and was not heard");

@@ -59,7 +59,8 @@ pub(super) fn figures(
         secure,
         since,
         identity: presence.map(|presence| identity(&presence.id, presence.capabilities.as_ref())),
-        address_shared: panel.is_unreadable(address),
+        address_shared: panel.is_shared(address),
+        unreadable: panel.is_unreadable(address),
         polls: stats.polls,
         commands: stats.commands,
         replies: stats.replies,
@@ -125,6 +126,9 @@ fn refusal(why: SpeedRefusal) -> String {
         SpeedRefusal::Nak(code) => format!("it refuses with NAK code {}", code.byte()),
         SpeedRefusal::Answered(baud) => format!("it answers that it uses {} baud", baud.rate()),
         SpeedRefusal::NotBack => "it agreed and did not come back".to_owned(),
-        SpeedRefusal::LineErrors => "too much was damaged on the line".to_owned(),
+        SpeedRefusal::LineErrors { here, before } => format!(
+            "{} of {} exchanges failed at it, {} of {} on the whole bus before",
+            here.failed, here.of, before.failed, before.of
+        ),
     }
 }

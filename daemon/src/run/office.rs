@@ -6,6 +6,7 @@ use doorward_api::{BusJob, UplinkState, UplinkStatus};
 use doorward_core::alarm::{AlarmChange, AlarmKind, AlarmSubject, Condition};
 use doorward_core::decide::Policy;
 use doorward_core::event::{Event, EventKind};
+use doorward_core::ids::DeviceName;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -161,13 +162,28 @@ fn report(name: &str, ended: Result<(), JoinError>) {
 async fn record_bus_jobs(mut jobs: mpsc::Receiver<BusJob>, store: Store, clock: Arc<Clock>) {
     let (events, _acks) = store.event_sink();
     while let Some(job) = jobs.recv().await {
-        let revision = store.view().revision().unwrap_or_default();
+        let view = store.view();
+        let revision = view.revision().unwrap_or_default();
         let now = clock.now();
         let mut event = Event::new(EventKind::BusSpeedChanged, now.wall, now.trust, revision);
+        event.reader = reader_of_job(&job);
+        if let Some(reader) = &event.reader {
+            event.door = view.door_of_reader(reader).unwrap_or_default();
+        }
         event.actor = Some(job.actor.clone());
         event.note = Some(speed_note(&job));
         events.append(0, event);
     }
+}
+
+/// The reader that the speed of a bus depended on: the one that refused a higher one, or the only one.
+fn reader_of_job(job: &BusJob) -> Option<DeviceName> {
+    let refused = job.speeds.iter().find(|speed| speed.refusal.is_some());
+    let only = match job.speeds.as_slice() {
+        [only] => Some(only),
+        _ => None,
+    };
+    refused.or(only).map(|speed| speed.name.clone())
 }
 
 fn speed_note(job: &BusJob) -> String {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use doorward_core::ids::{
-    AreaId, CompanyId, CredentialId, DoorGroupId, DoorId, HolidaySetId, KeyId, PlaceId, ScheduleId,
-    UserId,
+    AreaId, CompanyId, CredentialId, DeviceName, DoorGroupId, DoorId, HolidaySetId, KeyId, PlaceId,
+    ScheduleId, UserId,
 };
 use doorward_core::model::{
     Area, Company, Credential, Door, DoorGroup, Grant, HolidaySet, Key, Kind, Place, Record,
@@ -25,6 +25,9 @@ use super::{StoreError, records, table};
 pub struct TableView {
     pub(super) shared: Arc<Shared>,
 }
+
+/// Doors read at once, where one is looked for.
+const DOORS_PAGE: usize = 100;
 
 /// A kind of record that can be asked for by its type.
 pub trait TableRecord: Sized {
@@ -101,6 +104,26 @@ impl TableView {
     ) -> Result<Vec<T>, StoreError> {
         let records = self.records(T::KIND, after.map(T::reference), limit)?;
         Ok(records.into_iter().filter_map(T::from_record).collect())
+    }
+
+    /// The door that a reader is wired to.
+    pub fn door_of_reader(&self, reader: &DeviceName) -> Result<Option<DoorId>, StoreError> {
+        let mut after = None;
+        loop {
+            let doors: Vec<Door> = self.list(after, DOORS_PAGE)?;
+            let Some(last) = doors.last() else {
+                return Ok(None);
+            };
+            after = Some(last.id);
+            let is_wired = |door: &&Door| {
+                let mut sides = door.wiring.entry_readers.iter();
+                let mut exits = door.wiring.exit_readers.iter();
+                sides.any(|name| **name == **reader) || exits.any(|name| **name == **reader)
+            };
+            if let Some(door) = doors.iter().find(is_wired) {
+                return Ok(Some(door.id));
+            }
+        }
     }
 
     /// At most `limit` records of a kind in the order of their ids, from the first behind `after`.

@@ -109,6 +109,17 @@ impl OsdpReaders {
         })
     }
 
+    /// Has a reader report that its power has failed, or is back; the answer is the moment.
+    ///
+    /// # Errors
+    /// When the readers' process has ended, or there is no such reader.
+    pub fn set_power(&mut self, name: &str, failed: bool) -> Result<u64> {
+        self.submit(&ReaderOrder::Power {
+            name: name.to_owned(),
+            failed,
+        })
+    }
+
     fn submit(&mut self, order: &ReaderOrder) -> Result<u64> {
         self.peer.send(order)?;
         self.peer

@@ -86,6 +86,13 @@ pub enum ReaderOrder {
         /// ASCII digits, `*`, `#`.
         keys: String,
     },
+    /// Takes the reader's mains away, or gives it back; it has a battery.
+    Power {
+        /// The reader.
+        name: String,
+        /// Whether it has failed.
+        failed: bool,
+    },
     /// Opens or closes the reader's housing.
     Tamper {
         /// The reader.

@@ -94,6 +94,10 @@ fn obey(readers: &mut Vec<Reader>, order: ReaderOrder) -> io::Result<()> {
                 keys.into_bytes(),
             )))
         }),
+        ReaderOrder::Power { name, failed } => submit(readers, &name, |reader| {
+            reader.status.borrow_mut().report[1] = u8::from(failed);
+            Ok(OsdpEvent::Status(*reader.status.borrow()))
+        }),
         ReaderOrder::Tamper { name, open } => submit(readers, &name, |reader| {
             reader.status.borrow_mut().report[0] = u8::from(open);
             Ok(OsdpEvent::Status(*reader.status.borrow()))

@@ -165,6 +165,7 @@ fn write_figures(out: &mut dyn Write, buses: &[BusStatus], zone: &TimeZone) -> i
         for reader in &bus.readers {
             let state = match (reader.online, reader.secure) {
                 _ if reader.address_shared => "ADDRESS SHARED",
+                _ if reader.unreadable => "UNREADABLE",
                 (true, true) => "secure",
                 (true, false) => "in clear",
                 (false, _) => "OFFLINE",
@@ -371,6 +372,7 @@ mod tests {
             since: Wall(1_774_342_800_000),
             identity: online.then(identity),
             address_shared: false,
+            unreadable: false,
             polls: 90_000,
             commands: 14,
             replies: 90_003,

@@ -51,6 +51,15 @@ impl Context {
         )?)
     }
 
+    /// Tells people what was done and may not be as they meant it, beside the output.
+    pub(super) fn warn(&mut self, warnings: &[String]) -> Result<(), Failure> {
+        self.out.flush()?;
+        for warning in warnings {
+            writeln!(io::stderr(), "warning: {}", crate::text::printable(warning))?;
+        }
+        Ok(())
+    }
+
     /// Reads a time of the command line, in this machine's time zone unless it has an offset.
     pub(super) fn time(&self, text: Option<&str>) -> Result<Option<Wall>, Failure> {
         text.map(|text| time::parse(text, &self.zone, self.now).map_err(Failure::usage))
@@ -94,8 +103,11 @@ impl Context {
             let put: Record = record.clone().into_record();
             match self.apply(vec![Change::Put(put)], Some(revision)).await {
                 Ok(applied) => {
-                    let revision = applied.revision;
-                    return Ok(doorward_api::Saved { revision, record });
+                    return Ok(doorward_api::Saved {
+                        revision: applied.revision,
+                        record,
+                        warnings: applied.warnings,
+                    });
                 }
                 Err(ClientError::Problem(problem))
                     if problem.kind == ProblemKind::RevisionChanged => {}

@@ -132,7 +132,8 @@ async fn add(context: &mut Context, credential: &Credential) -> Result<(), Failu
     context.print(format_args!(
         "credential #{} is added: {words}",
         saved.record.id
-    ))
+    ))?;
+    context.warn(&saved.warnings)
 }
 
 async fn edit(
@@ -145,7 +146,8 @@ async fn edit(
         return context.print_json(&saved);
     }
     let words = in_words(&saved.record, &context.zone);
-    context.print(format_args!("credential #{id} is changed: {words}"))
+    context.print(format_args!("credential #{id} is changed: {words}"))?;
+    context.warn(&saved.warnings)
 }
 
 async fn remove(context: &mut Context, id: CredentialId, yes: bool) -> Result<(), Failure> {

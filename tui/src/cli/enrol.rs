@@ -79,7 +79,8 @@ fn told(context: &mut Context, saved: &Saved<Credential>) -> Result<(), Failure>
     context.print(format_args!(
         "credential #{} is added: {words}",
         saved.record.id
-    ))
+    ))?;
+    context.warn(&saved.warnings)
 }
 
 /// What of a learned card is meant. Never guessed.

@@ -1,7 +1,7 @@
 //! Everything that the console is told, and everything that it asks for.
 
 use crossterm::event::KeyEvent;
-use doorward_api::{DoorView, EventRow, Live, LiveSnapshot, Status};
+use doorward_api::{BusStatus, DoorView, EventRow, Live, LiveSnapshot, Status};
 use doorward_core::ids::{DoorId, UserId};
 use doorward_core::model::{Credential, Door, User};
 
@@ -38,6 +38,8 @@ pub enum Update {
     },
     /// How the appliance is.
     Status(Status),
+    /// What goes on on the OSDP buses.
+    Buses(Vec<BusStatus>),
     /// The live state of the whole site.
     Snapshot(LiveSnapshot),
     /// One change of live state.

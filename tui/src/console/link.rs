@@ -100,6 +100,15 @@ impl Link {
         self.follow(revision).await
     }
 
+    /// The figures of the readers. A daemon or a role that does not tell them is no reason to end.
+    async fn send_buses(&self) -> Result<(), End> {
+        match self.client.buses().await {
+            Ok(buses) => self.send(Update::Buses(buses)).await,
+            Err(ClientError::Problem(_)) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     async fn all_doors(&self) -> Result<Vec<doorward_api::DoorView>, End> {
         let mut query = most();
         let mut doors = Vec::new();
@@ -135,6 +144,7 @@ impl Link {
         status.set_missed_tick_behavior(MissedTickBehavior::Delay);
         status.reset();
         let mut users = UsersFetch::new(revision);
+        self.send_buses().await?;
         loop {
             // All arms are cancel-safe: the streams say so of themselves, an interval keeps its
             // time, and the fetch is only a moment to begin the next page.
@@ -157,6 +167,7 @@ impl Link {
                         users.changed(revision);
                     }
                     self.send(Update::Status(status)).await?;
+                    self.send_buses().await?;
                 }
                 () = users.due() => {
                     let (page, place) = users.next(&self.client).await?;

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use doorward_api::{Alarm, DoorView, EventRow, LiveSnapshot, Status};
+use doorward_api::{Alarm, BusStatus, DoorView, EventRow, LiveSnapshot, Status};
 use doorward_core::controller::DoorStatus;
 use doorward_core::event::{Event, EventKind};
 use doorward_core::ids::{DoorId, UserId};
@@ -37,6 +37,8 @@ pub struct Site {
     pub rate: Rate,
     /// The users of the table.
     pub users: Users,
+    /// The OSDP buses and their readers' figures.
+    pub buses: Vec<BusStatus>,
 }
 
 impl Site {
@@ -46,6 +48,7 @@ impl Site {
             Update::Attached(attached) => self.attach(*attached),
             Update::Lost { .. } => {}
             Update::Status(status) => self.status = Some(status),
+            Update::Buses(buses) => self.buses = buses,
             Update::Snapshot(snapshot) => self.live = snapshot,
             Update::Live(change) => self.live.apply(change),
             Update::Passage(row) => self.add_passage(row),

@@ -1,7 +1,7 @@
 //! Whole screens after real key presses, through the same events as in a terminal.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use doorward_api::{EventRow, Live};
+use doorward_api::{BusStatus, EventRow, Live, ReaderFigures};
 use doorward_core::controller::LockState;
 use doorward_core::event::{Event as LogEvent, EventKind};
 use doorward_core::ids::{DoorId, UserId};
@@ -108,6 +108,105 @@ fn before_anything_is_known() {
 fn the_dashboard() {
     insta::assert_snapshot!("dashboard_80x24", Console::attached(SMALL).picture());
     insta::assert_snapshot!("dashboard_120x40", Console::attached(LARGE).picture());
+}
+
+/// Four readers, one of them in each sort of trouble.
+fn buses() -> Vec<BusStatus> {
+    let reader = |name: &str, address| ReaderFigures {
+        polls: 90_000,
+        commands: 40,
+        replies: 90_040,
+        retries: 3,
+        latency_p50_us: 1_450 + 100 * u64::from(address),
+        ..figures(name, address)
+    };
+    let offline = ReaderFigures {
+        online: false,
+        secure: false,
+        ..reader("Lab in", 2)
+    };
+    let repeating = ReaderFigures {
+        retries: 4_200,
+        sessions_lost: 7,
+        ..reader("Yard in", 1)
+    };
+    vec![BusStatus {
+        name: "north".into(),
+        port: "/dev/ttyUSB0".into(),
+        works: true,
+        readers: vec![
+            reader("Main in", 0),
+            repeating,
+            offline,
+            reader("Main out", 3),
+        ],
+        job: None,
+    }]
+}
+
+fn figures(name: &str, address: u8) -> ReaderFigures {
+    ReaderFigures {
+        name: name.into(),
+        address,
+        baud: 115_200,
+        online: true,
+        secure: true,
+        since: NOW,
+        identity: None,
+        address_shared: false,
+        unreadable: false,
+        polls: 0,
+        commands: 0,
+        replies: 0,
+        retries: 0,
+        timeouts: 0,
+        bad_checks: 0,
+        bad_macs: 0,
+        bad_sequences: 0,
+        clear_refused: 0,
+        busy: 0,
+        naks: std::collections::BTreeMap::new(),
+        sessions: 1,
+        sessions_lost: 0,
+        outages: 0,
+        probes: 0,
+        latency_p50_us: 0,
+        latency_p99_us: 0,
+        latency_max_us: 0,
+    }
+}
+
+#[test]
+fn the_dashboard_tells_how_the_readers_are() {
+    for (name, size) in [
+        ("readers_80x24", SMALL),
+        ("readers_120x40", LARGE),
+        ("readers_170x40", (170, 40)),
+    ] {
+        let mut console = Console::attached(size);
+        console.update(Update::Buses(buses()));
+        insta::assert_snapshot!(name, console.picture());
+    }
+    // With all of them well, the line names none.
+    let mut console = Console::attached(SMALL);
+    let mut well = buses();
+    well[0]
+        .readers
+        .retain(|reader| reader.name.starts_with("Main"));
+    console.update(Update::Buses(well));
+    let picture = console.picture();
+    let line = picture
+        .lines()
+        .find(|line| line.contains("Readers"))
+        .unwrap();
+    assert!(
+        line.contains("Readers 2/2") && line.contains("repeats 6"),
+        "{line}"
+    );
+    assert!(!line.contains("Main"), "{line}");
+    // And a site without OSDP readers has no such line.
+    console.update(Update::Buses(Vec::new()));
+    assert!(!console.picture().contains("Readers"));
 }
 
 #[test]

@@ -44,6 +44,24 @@ pub const NO_MATCH: &str = "nobody fits the filter";
 pub const LOADING: &str = "loading";
 /// The filter's field.
 pub const FILTER: &str = "filter";
+/// The readers' figures.
+pub const READERS: &str = "Readers";
+/// From the end of a command to the first byte of the reply, half of the time; of the slowest reader.
+pub const ROUND_TRIP: &str = "answer";
+/// Commands sent again.
+pub const REPEATS: &str = "repeats";
+/// Secure Channels lost.
+pub const LOST_SESSIONS: &str = "lost";
+/// A reader that answers in Secure Channel.
+pub const READER_SECURE: &str = "secure";
+/// A reader that answers in clear.
+pub const READER_CLEAR: &str = "in clear";
+/// A reader that does not answer.
+pub const READER_OFFLINE: &str = "OFFLINE";
+/// Several readers at one address.
+pub const READER_SHARED: &str = "SHARED";
+/// Answers that cannot be read.
+pub const READER_UNREADABLE: &str = "GARBLED";
 /// Beside the graph of passages.
 pub const PER_MINUTE: &str = "a minute";
 /// Beside the graph of grants.

@@ -55,6 +55,9 @@ impl Controller {
             ReaderEvent::SecureChannelFailed(present) => {
                 reader.set_fault(fx, AlarmKind::ReaderSecureChannel, present);
             }
+            ReaderEvent::AddressShared(present) => {
+                reader.set_fault(fx, AlarmKind::ReaderAddressShared, present);
+            }
         }
         touched
     }

@@ -99,6 +99,8 @@ pub enum ReaderEvent {
     PowerFailed(bool),
     /// Its secure channel could not be set up (`true`), or stands again.
     SecureChannelFailed(bool),
+    /// Another one answers at its address (`true`), or no more.
+    AddressShared(bool),
 }
 
 /// What a relay board says.

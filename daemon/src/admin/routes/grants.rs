@@ -107,6 +107,7 @@ pub(super) async fn give(
     let plan = Plan::Put(Record::Grant(grant.clone()));
     let revision = make(&desk, may, plan, base).await?.revision;
     let saved = Saved {
+        warnings: Vec::new(),
         revision,
         record: grant,
     };

@@ -6,8 +6,8 @@ use doorward_api::{
     Resource, Saved,
 };
 use doorward_core::model::{
-    Area, Change, Company, Credential, Door, DoorGroup, HolidaySet, Key, Place, Schedule,
-    TableDelta, User, key_opens_some,
+    Area, Change, Company, Credential, CredentialData, Door, DoorGroup, HolidaySet, Key, Place,
+    Record, Schedule, TableDelta, User, key_opens_some,
 };
 use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
@@ -20,7 +20,11 @@ use crate::admin::query::{Asked, At, Base, page_size};
 use crate::admin::refused::Refused;
 use crate::admin::reply::Reply;
 use crate::change::{self, ModeSaid, Plan};
+use crate::readers::CardReader;
 use crate::store::{Store, TableRecord, TableView};
+
+/// Warnings told of one change.
+const WARNINGS_MAX: usize = 10;
 
 /// What the admin log says of where a change came from.
 pub(super) const NOTE: &str = "local API";
@@ -245,7 +249,40 @@ pub(super) async fn save<R: Resource>(
     plan: Plan,
     base: Option<u64>,
 ) -> Result<Saved<R>, Refused> {
-    saved(make(desk, may, plan, base).await?)
+    let delta = make(desk, may, plan, base).await?;
+    let warnings = warnings(&desk.office.cards, &delta.changes);
+    Ok(Saved {
+        warnings,
+        ..saved(delta)?
+    })
+}
+
+/// What was saved and will not do what it seems to: cards in formats that no reader of the site is read
+/// with. They may be meant for later, so they are not refused.
+fn warnings(cards: &CardReader, changes: &[Change]) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for change in changes {
+        let Change::Put(Record::Credential(credential)) = change else {
+            continue;
+        };
+        let (CredentialData::Card(number) | CredentialData::Phone(number)) = &credential.data
+        else {
+            continue;
+        };
+        let format = number.format.to_string();
+        let why = if cards.is_in_use(&format) {
+            continue;
+        } else if cards.table().format(&format).is_some() {
+            "is not in use at this site: name it in `card_formats` of `site.toml`"
+        } else {
+            "is not known here"
+        };
+        let warning = format!("card format `{format}` {why}; until then the card opens nothing");
+        if !warnings.contains(&warning) && warnings.len() < WARNINGS_MAX {
+            warnings.push(warning);
+        }
+    }
+    warnings
 }
 
 /// The record that a change saved.
@@ -261,7 +298,11 @@ pub(super) fn saved<R: Resource>(delta: TableDelta) -> Result<Saved<R>, Refused>
         });
     // The record itself is always among what was written.
     record
-        .map(|record| Saved { revision, record })
+        .map(|record| Saved {
+            revision,
+            record,
+            warnings: Vec::new(),
+        })
         .ok_or_else(|| {
             Refused::new(
                 ProblemKind::Internal,
@@ -291,7 +332,11 @@ pub(super) async fn carry_out(
 ) -> Result<Reply<Applied>, Refused> {
     if !dry_run {
         let delta = make(desk, may, plan, base).await?;
-        return Ok(applied(&delta));
+        let warnings = warnings(&desk.office.cards, &delta.changes);
+        return Ok(applied(&delta).map(|applied| Applied {
+            warnings,
+            ..applied
+        }));
     }
     let work = move |store: &Store| Ok(change::preview(store, plan, base)?);
     let preview = desk.read_log(work).await?;

@@ -43,10 +43,12 @@ impl KeyLog {
         note: &str,
     ) -> Result<(), AppendError> {
         let now = self.clock.now();
-        // A row without its revision is better than none.
-        let revision = self.store.view().revision().unwrap_or_default();
+        // A row without its revision or its door is better than none.
+        let view = self.store.view();
+        let revision = view.revision().unwrap_or_default();
         let mut event = Event::new(kind, now.wall, now.trust, revision);
         event.reader = Some(reader.clone());
+        event.door = view.door_of_reader(reader).unwrap_or_default();
         event.actor = actor.cloned();
         event.note = Some(note.to_owned());
         let token = self.next;

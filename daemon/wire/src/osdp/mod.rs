@@ -112,11 +112,11 @@ pub use identity::{
     Capabilities, Capability, Function, LEAST_RECEIVE_BUFFER, MAX_CAPABILITIES, PdId,
 };
 pub use panel::{
-    BusConfig, BusEvent, BusScan, Channel, CommandOutcome, ConfigError, ControlPanel, FoundReader,
-    InstallError, KeySent, Latency, LinkEvent, MAX_BUS_EVENTS, MAX_CANDIDATES, MAX_QUEUED_COMMANDS,
-    MAX_READERS, Mark, OfflineReason, PdConfig, PdStats, Presence, RaiseError, Raised,
-    RaisedReader, SecureChannelFailure, Security, SendError, SpeedRaise, SpeedRefusal, Token,
-    Transmit, Visit, Visited,
+    BusConfig, BusEvent, BusScan, Channel, CommandOutcome, ConfigError, ControlPanel, Failures,
+    FoundReader, InstallError, KeySent, Latency, LinkEvent, MAX_BUS_EVENTS, MAX_CANDIDATES,
+    MAX_QUEUED_COMMANDS, MAX_READERS, Mark, OfflineReason, PdConfig, PdStats, Presence, RaiseError,
+    Raised, RaisedReader, SLOW_PASS_US, SecureChannelFailure, Security, SendError, SpeedRaise,
+    SpeedRefusal, Token, Transmit, Visit, Visited,
 };
 pub use reply::{ClientCryptogram, LocalStatus, MAX_POINTS, NakCode, Points, Reply};
 pub use secure::Scbk;

@@ -413,6 +413,12 @@ impl Bus {
         self.replug(at);
     }
 
+    /// Makes a reader one that thinks for so long before it answers.
+    pub(crate) fn set_turnaround(&mut self, at: usize, us: u64) {
+        self.readers[at].config.turnaround_us = us;
+        self.replug(at);
+    }
+
     /// Sets a reader to another rate behind everybody's back.
     pub(crate) fn set_speed(&mut self, at: usize, baud: Baud) {
         self.readers[at].config.baud = baud;

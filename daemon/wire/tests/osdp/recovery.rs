@@ -1,6 +1,6 @@
 //! Bad luck on the line: what is lost, what is told, and how soon all is well again.
 
-use crate::bus::{Bus, address, key};
+use crate::bus::{Bus, Noise, address, key};
 use doorward_wire::osdp::{Baud, DeviceSecurity, LinkEvent};
 
 fn online(count: usize, seed: u64) -> Bus {
@@ -93,6 +93,7 @@ fn two_readers_with_one_address_are_told_of_and_served_by_neither() {
     bus.run_while(20_000_000, |bus| !told(bus));
     bus.run_while(5_000_000, |bus| bus.panel.presence(address(0)).is_some());
     assert!(bus.panel.is_unreadable(address(0)));
+    bus.run_while(5_000_000, |bus| !bus.panel.is_shared(address(0)));
     card_arrives(&mut bus, 1);
     // With one of them taken away, the other is used again.
     bus.unplug(2);
@@ -103,4 +104,67 @@ fn two_readers_with_one_address_are_told_of_and_served_by_neither() {
         .events_of(0)
         .filter(|event| **event == LinkEvent::Unreadable);
     assert_eq!(times.count(), 1);
+    bus.run_while(20_000_000, |bus| bus.panel.is_shared(address(0)));
+    assert_eq!(sharing(&bus, 0), [true, false]);
+    assert_eq!(sharing(&bus, 1), []);
+}
+
+/// What was told of an address being shared.
+fn sharing(bus: &Bus, at: usize) -> Vec<bool> {
+    bus.events_of(at)
+        .filter_map(|event| match event {
+            LinkEvent::AddressShared(is_shared) => Some(*is_shared),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn a_second_reader_that_answers_after_the_first_is_told_of() {
+    for (count, turnaround_us) in [(1, 2_000), (2, 2_500), (2, 3_500), (3, 4_500)] {
+        let mut bus = online(count, 5);
+        bus.add_stranger(address(0), Baud::B115200, DeviceSecurity::Required(key(0)));
+        bus.set_turnaround(count, turnaround_us);
+        bus.run_while(60_000_000, |bus| !bus.panel.is_shared(address(0)));
+        bus.unplug(count);
+        bus.run_while(30_000_000, |bus| bus.panel.is_shared(address(0)));
+        assert_eq!(sharing(&bus, 0), [true, false]);
+        card_arrives(&mut bus, 0);
+    }
+}
+
+#[test]
+fn a_bad_line_is_not_two_readers() {
+    for (seed, corrupted) in [(1, 20), (2, 100), (3, 300), (4, 1000), (5, 3000)] {
+        let mut bus = online(3, seed);
+        bus.noise = Noise {
+            corrupted,
+            lost: corrupted / 5,
+            added: corrupted / 5,
+            ..Noise::default()
+        };
+        bus.run_for(60_000_000);
+        bus.noise = Noise::default();
+        bus.run_while(30_000_000, |bus| !bus.all_online());
+        for at in 0..3 {
+            assert_eq!(sharing(&bus, at), [], "{corrupted} in 10,000 bytes");
+        }
+    }
+    // Nor where there is nobody to compare with.
+    let mut bus = online(1, 6);
+    bus.noise.corrupted = 3000;
+    bus.run_for(30_000_000);
+    assert_eq!(sharing(&bus, 0), []);
+}
+
+#[test]
+fn a_slow_reader_on_a_good_line_is_not_two() {
+    for turnaround_us in [20_000, 49_000, 60_000, 120_000] {
+        let mut bus = online(2, 5);
+        bus.set_turnaround(1, turnaround_us);
+        bus.run_while(20_000_000, |bus| !bus.all_online());
+        bus.lag_us = 60_000;
+        bus.run_for(30_000_000);
+        assert_eq!(sharing(&bus, 1), [], "after {turnaround_us} us");
+    }
 }

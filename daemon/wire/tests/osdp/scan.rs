@@ -1,7 +1,9 @@
 //! Finding readers on a bus that is in service.
 
 use crate::bus::{Bus, address, key, percentile};
-use doorward_wire::osdp::{Address, Baud, BusScan, DeviceSecurity, FoundReader, Mono};
+use doorward_wire::osdp::{
+    Address, Baud, BusScan, DeviceSecurity, FoundReader, Mono, SLOW_PASS_US,
+};
 
 /// Scans addresses 0 to `last`, showing cards at the readers in service, and returns who was found.
 fn scan(bus: &mut Bus, last: u8, bauds: &[Baud], in_service: usize) -> Vec<FoundReader> {
@@ -70,7 +72,8 @@ fn strangers_are_found_at_their_rates_and_those_in_service_go_on() {
     let latencies = bus.latencies_us();
     let (p50, p99) = (percentile(&latencies, 50), percentile(&latencies, 99));
     println!("cards meanwhile: p50 {p50} us, p99 {p99} us");
-    assert!(p99 < 120_000);
+    // Whoever shows a card while a silent place is asked again waits for that.
+    assert!(p50 < 100_000 && p99 < 280_000);
 }
 
 #[test]
@@ -84,6 +87,36 @@ fn a_bus_nobody_knows_is_scanned_quickly() {
     );
     let found = scan(&mut bus, 31, &[Baud::B9600, Baud::B115200], 0);
     assert_eq!(places(&found), [(5, 115_200, false, true)]);
+}
+
+#[test]
+fn strangers_that_take_their_time_are_found_when_asked_again() {
+    for (in_service, turnaround_us) in [(0, 60_000), (0, 190_000), (2, 100_000), (2, 190_000)] {
+        let mut bus = Bus::secure(in_service.max(1), Baud::B9600, 9);
+        if in_service == 0 {
+            bus.unplug(0);
+        } else {
+            bus.run_while(5_000_000, |bus| !bus.all_online());
+        }
+        let address = Address::new(11).unwrap();
+        bus.add_stranger(address, Baud::B9600, DeviceSecurity::Install);
+        bus.set_turnaround(in_service.max(1), turnaround_us);
+        let found = scan(&mut bus, 15, &[Baud::B9600, Baud::B115200], in_service);
+        let stranger = found.iter().find(|found| found.address == address);
+        assert!(stranger.is_some(), "after {turnaround_us} us: {found:?}");
+        assert!(stranger.unwrap().id.is_some());
+    }
+}
+
+#[test]
+fn asking_again_ends_in_time() {
+    let mut bus = Bus::secure(1, Baud::B9600, 9);
+    bus.run_while(3_000_000, |bus| !bus.all_online());
+    let start = bus.now;
+    scan(&mut bus, 126, &Baud::ALL, 1);
+    // Asked once, all places take less than this beside a reader in service.
+    let once_us = 127 * Baud::ALL.len() as u64 * 140_000;
+    assert!(bus.now - start < once_us + SLOW_PASS_US + 1_000_000);
 }
 
 #[test]

@@ -139,6 +139,45 @@ fn a_line_that_is_too_noisy_at_a_rate_runs_at_a_lower_one() {
 }
 
 #[test]
+fn a_rate_that_is_clearly_worse_than_the_one_before_is_not_kept() {
+    // In 10,000 bytes: at the old rate, and at the new one.
+    for (before, above, expect) in [
+        (0, 0, Baud::B115200),
+        (0, 30, Baud::B9600),
+        (0, 60, Baud::B9600),
+        (10, 10, Baud::B115200),
+    ] {
+        let mut bus = online(3, Baud::B9600, 5);
+        // There is only one rate to try.
+        (0..3).for_each(|at| bus.slow_down(at, Baud::B115200));
+        bus.run_while(5_000_000, |bus| !bus.all_online());
+        let noise = |corrupted| Noise {
+            corrupted,
+            ..Noise::default()
+        };
+        bus.noise = noise(above);
+        bus.noise_above = (before == 0).then_some(Baud::ALL[2]);
+        let raised = raise(&mut bus, Baud::B115200);
+        bus.noise = Noise::default();
+        let told: Vec<_> = raised.readers.iter().map(|reader| reader.refusal).collect();
+        let worse = told.iter().flatten().find_map(|(_, why)| match why {
+            SpeedRefusal::LineErrors { here, before } => Some((*here, *before)),
+            _ => None,
+        });
+        println!("{before} and {above}: {:?}, {worse:?}", raised.baud);
+        match expect {
+            Baud::B9600 => {
+                assert!(raised.baud < Some(Baud::B115200), "{raised:?}");
+                let (here, before) = worse.expect("a rate refused for its errors");
+                assert_eq!(before.failed, 0);
+                assert!(here.failed > 2 && here.of > 0);
+            }
+            _ => assert_eq!(raised.baud, Some(expect), "{raised:?}"),
+        }
+    }
+}
+
+#[test]
 fn noise_on_the_way_leaves_nobody_behind() {
     for seed in [0, 1, 2, 12] {
         let mut bus = online(4, Baud::B9600, seed);

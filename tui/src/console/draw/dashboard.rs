@@ -6,6 +6,7 @@ use ratatui::widgets::Paragraph;
 use super::parts::{
     Cell, Choice, Columns, bars, first_row, fit, list, name_columns, passage, row, titled,
 };
+use super::readers;
 use super::surround::alarms_in_words;
 use crate::console::screens::Pane;
 use crate::console::state::State;
@@ -24,8 +25,19 @@ const PASSAGES_BESIDE: u16 = 160;
 const DOOR_COLUMNS: u16 = 46;
 
 pub(super) fn draw(state: &State, frame: &mut Frame<'_>, area: Rect) {
-    let [graph, panes] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
+    let has_readers = readers::is_shown(state);
+    let has_table = has_readers && area.width >= PASSAGES_BESIDE;
+    let line = u16::from(has_readers && !has_table);
+    let [graph, reader_line, panes] = Layout::vertical([
+        Constraint::Length(1),
+        Constraint::Length(line),
+        Constraint::Fill(1),
+    ])
+    .areas(area);
     rate(state, frame, graph);
+    if line > 0 {
+        readers::line(state, frame, reader_line);
+    }
     let rows = u16::try_from(state.site.doors.len()).unwrap_or(u16::MAX);
     let rows = rows.max(1).saturating_add(2);
     let names = u16::try_from(name_columns(&state.site)).unwrap_or(u16::MAX);
@@ -33,11 +45,20 @@ pub(super) fn draw(state: &State, frame: &mut Frame<'_>, area: Rect) {
     if area.width >= PASSAGES_BESIDE {
         let [left, passages_area] =
             Layout::horizontal([Constraint::Length(columns), Constraint::Fill(1)]).areas(panes);
-        let rows = rows.min(left.height * 2 / 3);
-        let [doors_area, alarms_area] =
-            Layout::vertical([Constraint::Length(rows), Constraint::Fill(1)]).areas(left);
+        let readers_rows = if has_table { readers::rows(state) } else { 0 };
+        let readers_rows = readers_rows.min(left.height / 3);
+        let rows = rows.min(left.height * 2 / 3 - readers_rows / 2);
+        let [doors_area, alarms_area, readers_area] = Layout::vertical([
+            Constraint::Length(rows),
+            Constraint::Fill(1),
+            Constraint::Length(readers_rows),
+        ])
+        .areas(left);
         doors(state, frame, doors_area);
         alarms(state, frame, alarms_area);
+        if has_table {
+            readers::table(state, frame, readers_area);
+        }
         passages(state, frame, passages_area);
         return;
     }

@@ -4,6 +4,7 @@ mod dashboard;
 mod door;
 mod overlay;
 mod parts;
+mod readers;
 mod surround;
 mod users;
 

@@ -46,7 +46,13 @@ fn a_reader_tells_its_faults() {
          > record AlarmRaised ReaderSecureChannel at 1-in
          6000 reader 1-in secure back
          > alarm ReaderSecureChannel Gone
-         > record AlarmCleared ReaderSecureChannel at 1-in",
+         > record AlarmCleared ReaderSecureChannel at 1-in
+         7000 reader 1-in address shared
+         > alarm ReaderAddressShared Present
+         > record AlarmRaised ReaderAddressShared at 1-in
+         8000 reader 1-in address alone
+         > alarm ReaderAddressShared Gone
+         > record AlarmCleared ReaderAddressShared at 1-in",
     );
 }
 

@@ -354,6 +354,7 @@ impl Site {
             ["keys", keys] => ReaderEvent::Keys(keys.as_bytes().into()),
             ["tamper", on] => ReaderEvent::Tamper(*on == "on"),
             ["power", on] => ReaderEvent::PowerFailed(*on == "failed"),
+            ["address", on] => ReaderEvent::AddressShared(*on == "shared"),
             ["secure", on] => ReaderEvent::SecureChannelFailed(*on == "failed"),
             _ => panic!("no reader does `{words:?}`"),
         };

@@ -65,6 +65,9 @@ pub enum LinkEvent {
     /// Something answers, again and again, that cannot be read: two PDs have this address, or the line
     /// is bad. Sent once, until the PD is understood again.
     Unreadable,
+    /// Several PDs answer at this address (`true`), or only one does again. Sent on every change; a
+    /// line that damages what everybody says is no reason for it.
+    AddressShared(bool),
 }
 
 /// A PD that is there.

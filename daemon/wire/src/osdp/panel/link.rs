@@ -7,6 +7,7 @@ use super::event::{BusEvent, Channel, CommandOutcome, LinkEvent, Presence, Secur
 use super::handshake::{Handshake, KeyKind};
 use super::keys::Install;
 use super::queue::{CommandQueue, Queued};
+use super::sharing::Sharing;
 use super::stats::PdStats;
 use super::status::Known;
 use super::window::ReplyWindow;
@@ -111,6 +112,12 @@ pub(crate) struct Link {
     pub(super) is_resuming: bool,
     /// Waits in a row that brought bytes and no reply.
     pub(super) unreadable_waits: u32,
+    /// Waits ever that brought bytes and no reply.
+    pub(super) damaged_waits: u64,
+    /// Whether several PDs answer here.
+    pub(super) sharing: Sharing,
+    /// The last command was answered at once, and none has been sent since.
+    pub(super) is_answered: bool,
     pub(super) handshake_failures: u32,
     pub(super) failure_told: Option<SecureChannelFailure>,
     pub(super) refusal_told_at: Option<Mono>,
@@ -154,6 +161,9 @@ impl Link {
             is_heard_late: false,
             is_resuming: false,
             unreadable_waits: 0,
+            damaged_waits: 0,
+            sharing: Sharing::default(),
+            is_answered: false,
             handshake_failures: 0,
             failure_told: None,
             refusal_told_at: None,
@@ -236,6 +246,7 @@ impl Link {
 
     /// Appends the frame to send now to `out`.
     pub(super) fn compose(&mut self, nonces: &mut Nonces, out: &mut Vec<u8>) {
+        self.is_answered = false;
         if self.exchange.is_some() {
             self.stats.retries += 1;
         } else {
@@ -358,6 +369,8 @@ impl Link {
     pub(super) fn accept(&mut self, now: Mono) -> Option<Purpose> {
         self.stats.replies += 1;
         self.sequence = self.sequence.next();
+        // A command that was sent again may well be answered twice.
+        self.is_answered = self.attempts == 0;
         self.attempts = 0;
         self.is_silent = false;
         self.probes = 0;
@@ -366,6 +379,7 @@ impl Link {
         self.not_before = now;
         self.home = self.baud;
         self.unreadable_waits = 0;
+        self.sharing.on_understood();
         self.exchange.take()
     }
 

@@ -13,6 +13,7 @@ mod raise;
 mod replies;
 mod scan;
 mod search;
+mod sharing;
 mod stats;
 mod status;
 mod visit;
@@ -27,8 +28,8 @@ pub use event::{
 };
 pub use keys::{InstallError, KeySent};
 pub use queue::MAX_QUEUED_COMMANDS;
-pub use raise::{RaiseError, Raised, RaisedReader, SpeedRaise, SpeedRefusal};
-pub use scan::{BusScan, FoundReader};
+pub use raise::{Failures, RaiseError, Raised, RaisedReader, SpeedRaise, SpeedRefusal};
+pub use scan::{BusScan, FoundReader, SLOW_PASS_US};
 pub use stats::{Latency, PdStats};
 pub use visit::{Visit, Visited};
 
@@ -37,6 +38,7 @@ use self::link::Link;
 use self::permit::permit;
 use self::queue::{Put, Queued};
 use self::replies::Heard;
+use self::sharing::Neighbours;
 use super::address::Address;
 use super::command::Command;
 use super::deframer::{Deframer, DeframerCounts};
@@ -59,6 +61,10 @@ const DOUBT_SHARE: u64 = 3;
 /// The rest before a command at another baud rate than the last, in bytes of the slower one: whoever
 /// listens at one of them must have seen the line at rest.
 const SPEED_REST_BYTES: usize = 2;
+/// For how long the line is kept free behind an answer to hear whether a second one comes.
+const LISTEN_US: u64 = 50_000;
+/// How often that is done at most, on the whole bus.
+const LISTEN_PAUSE_US: u64 = 1_000_000;
 /// How often a PD that has never answered gets the standard's full time, once others are online.
 const FULL_PROBE_PAUSE_US: u64 = 60_000_000;
 
@@ -82,6 +88,8 @@ pub struct ControlPanel {
     deframer: Deframer,
     echo: Echo,
     line: Line,
+    /// Whose answer ended the last wait.
+    answered_last: Option<usize>,
     turns: Turns,
     events: VecDeque<BusEvent>,
     nonces: Nonces,
@@ -119,6 +127,8 @@ struct Turns {
     /// No wait for an absent or doubtful PD before this, while others are there.
     probe_at: Mono,
     full_probe_at: Mono,
+    /// No listening for second answers before this.
+    listen_at: Mono,
 }
 
 /// A frame that is to be sent now.
@@ -158,7 +168,9 @@ impl ControlPanel {
                 ended_at: now,
                 probe_at: now,
                 full_probe_at: now,
+                listen_at: now,
             },
+            answered_last: None,
             events: VecDeque::with_capacity(64),
             nonces: Nonces::new(seed),
             next_token: 0,
@@ -208,13 +220,20 @@ impl ControlPanel {
         }
         if matches!(self.line, Line::Waiting(_)) {
             self.end_wait(now);
+            let answered_before = self.answered_last.take();
+            if wait.first_byte_at.is_some()
+                && let Some(link) = answered_before.and_then(|at| self.links.get_mut(at))
+            {
+                link.sharing.suspect(now);
+            }
             let events = events_for(
                 wait.link < self.configured,
                 &mut self.events,
                 &mut self.unheard,
             );
+            let neighbours = neighbours_of(wait.link, &self.links);
             if let Some(link) = self.links.get_mut(wait.link) {
-                link.on_timeout(now, wait.first_byte_at.is_none(), events);
+                link.on_timeout(now, wait.first_byte_at.is_none(), neighbours, events);
                 // The first silence may be one lost frame; it is not made up for as thoroughly.
                 let share = if link.attempts == 1 { 1 } else { DOUBT_SHARE };
                 self.turns.probe_at = now.plus_us(share * wait.window_us);
@@ -403,6 +422,14 @@ impl ControlPanel {
             .map(|link| link.stats)
     }
 
+    /// Whether several PDs answer at `address`: it answers twice, tells two identities by turns, or
+    /// alone cannot be read while the line is good.
+    #[must_use]
+    pub fn is_shared(&self, address: Address) -> bool {
+        let mut own = self.own().iter();
+        own.any(|link| link.address == address && link.sharing.is_shared())
+    }
+
     /// Whether what answers at `address` cannot be read: two PDs with one address, or a bad line.
     #[must_use]
     pub fn is_unreadable(&self, address: Address) -> bool {
@@ -431,7 +458,7 @@ impl ControlPanel {
             let is_from = |link: &Link| Station::One(link.address) == frame.header.station;
             if !self.links.get(wait.link).is_some_and(is_from) {
                 if let Some(link) = self.links.iter_mut().find(|link| is_from(link)) {
-                    link.is_heard_late |= link.is_absent();
+                    link.on_stray_frame(now, &frame, &mut self.events);
                 }
                 continue;
             }
@@ -455,8 +482,16 @@ impl ControlPanel {
                     // Where bytes take no time, on a pseudo-terminal, the line is still not used
                     // faster than its baud rate allows.
                     let earliest = wait.sent_at.plus_us(wait.baud.bytes_us(frame.raw.len()));
+                    let is_suspected = link.sharing.is_suspected(now);
                     self.end_wait(now.max(earliest));
+                    self.answered_last = (!is_retry).then_some(wait.link);
+                    if is_suspected && !is_retry && now >= self.turns.listen_at {
+                        self.turns.listen_at = now.plus_us(LISTEN_PAUSE_US);
+                        self.turns.rest_until = now.plus_us(LISTEN_US);
+                    }
                     self.end_visit_at_home(wait.link);
+                    // What came with it is nobody's turn any more.
+                    self.note_strays(now, bytes);
                     return;
                 }
             }
@@ -475,19 +510,21 @@ impl ControlPanel {
 
     /// Bytes outside of any wait: a late reply, an echo or noise. The line is not free while they come.
     fn on_stray_bytes(&mut self, now: Mono, mut bytes: &[u8]) {
-        while let Some(frame) = self.deframer.next_frame(&mut bytes) {
-            let station = frame.header.station;
-            if let Some(link) = self
-                .links
-                .iter_mut()
-                .find(|link| Station::One(link.address) == station)
-            {
-                link.is_heard_late |= link.is_absent();
-            }
-        }
+        self.note_strays(now, &mut bytes);
         let limit = self.turns.ended_at.plus_us(STRAY_WAIT_US);
         let rest = now.plus_us(self.rest_us()).min(limit);
         self.turns.rest_until = self.turns.rest_until.max(rest);
+    }
+
+    /// Frames that nobody waits for, of those who may be absent, or there twice.
+    fn note_strays(&mut self, now: Mono, bytes: &mut &[u8]) {
+        let own = self.links.get_mut(..self.configured).unwrap_or_default();
+        while let Some(frame) = self.deframer.next_frame(bytes) {
+            let is_from = |link: &&mut Link| Station::One(link.address) == frame.header.station;
+            if let Some(link) = own.iter_mut().find(is_from) {
+                link.on_stray_frame(now, &frame, &mut self.events);
+            }
+        }
     }
 
     fn end_wait(&mut self, now: Mono) {
@@ -529,6 +566,15 @@ impl ControlPanel {
                     .is_some_and(|link| self.due_at(link, any_present) <= now)
             })
     }
+}
+
+/// What the links beside this one have brought.
+fn neighbours_of(at: usize, links: &[Link]) -> Neighbours {
+    let others = links.iter().enumerate().filter(|(other, _)| *other != at);
+    others.fold(Neighbours::default(), |sum, (_, link)| Neighbours {
+        replies: sum.replies + link.stats.replies,
+        damaged: sum.damaged + link.stats.bad_checks + link.damaged_waits,
+    })
 }
 
 /// Where what happens at a link goes.

@@ -5,7 +5,9 @@ use std::collections::VecDeque;
 use super::event::{BusEvent, CommandOutcome, LinkEvent, OfflineReason, SecureChannelFailure};
 use super::handshake::KeyKind;
 use super::link::{Link, Purpose, Stage, Told};
-use crate::osdp::frame::Sequence;
+use super::sharing::Neighbours;
+use crate::osdp::frame::{Direction, Frame, Sequence};
+use crate::osdp::identity::PdId;
 use crate::osdp::time::Mono;
 
 /// How many waits must end without a reply before a PD is offline.
@@ -34,11 +36,12 @@ impl Link {
         &mut self,
         now: Mono,
         is_silent: bool,
+        neighbours: Neighbours,
         events: &mut VecDeque<BusEvent>,
     ) {
         self.is_silent = is_silent;
         self.stats.timeouts += 1;
-        self.count_unreadable(is_silent, events);
+        self.count_unreadable(now, is_silent, neighbours, events);
         self.attempts += 1;
         if matches!(self.exchange, Some(Purpose::Probe)) {
             self.on_probe_timeout(now, events);
@@ -62,13 +65,52 @@ impl Link {
     }
 
     /// At another rate than its own a PD cannot be understood; silence says nothing of who is there.
-    fn count_unreadable(&mut self, is_silent: bool, events: &mut VecDeque<BusEvent>) {
+    fn count_unreadable(
+        &mut self,
+        now: Mono,
+        is_silent: bool,
+        neighbours: Neighbours,
+        events: &mut VecDeque<BusEvent>,
+    ) {
         if is_silent || self.baud != self.home {
             return;
         }
+        self.damaged_waits += 1;
         self.unreadable_waits = self.unreadable_waits.saturating_add(1);
         if self.unreadable_waits == UNREADABLE_WAITS {
             self.report(events, LinkEvent::Unreadable);
+        }
+        if self.is_unreadable() && self.sharing.on_unreadable(now, neighbours) {
+            self.report(events, LinkEvent::AddressShared(true));
+        }
+    }
+
+    /// A frame has come that nobody waits for.
+    pub(super) fn on_stray_frame(
+        &mut self,
+        now: Mono,
+        frame: &Frame<'_>,
+        events: &mut VecDeque<BusEvent>,
+    ) {
+        self.is_heard_late |= self.is_absent();
+        let is_second = self.is_answered && frame.header.direction == Direction::Reply;
+        if is_second && self.sharing.on_second_answer(now) {
+            self.report(events, LinkEvent::AddressShared(true));
+        }
+    }
+
+    /// The PD has said who it is.
+    pub(super) fn on_identity(&mut self, now: Mono, id: PdId, events: &mut VecDeque<BusEvent>) {
+        self.id = id;
+        if self.sharing.on_identity(now, id) {
+            self.report(events, LinkEvent::AddressShared(true));
+        }
+    }
+
+    /// A reply was accepted.
+    pub(super) fn end_sharing(&mut self, now: Mono, events: &mut VecDeque<BusEvent>) {
+        if self.is_online() && self.sharing.is_over(now) {
+            self.report(events, LinkEvent::AddressShared(false));
         }
     }
 

@@ -17,8 +17,17 @@ use crate::osdp::time::{Baud, Mono};
 const RETURN_US: u64 = 3_000_000;
 /// How long the readers are watched once all of them are at the new rate.
 const WATCH_US: u64 = 1_500_000;
-/// Of so many exchanges one may fail while they are watched.
-const WATCH_SHARE: u64 = 20;
+/// How many exchanges of all readers are watched before, for comparison.
+const BASELINE_EXCHANGES: u64 = 150;
+/// And how long at the most.
+const BASELINE_US: u64 = 8_000_000;
+/// How often that is looked at.
+const LOOK_US: u64 = 250_000;
+/// While they are watched so many exchanges of a reader may fail, and one in [`WATCH_SHARE`], and twice
+/// the share of the whole bus that failed at the old rate: what is beyond is clearly worse.
+const WATCH_FAILURES: u64 = 2;
+/// See [`WATCH_FAILURES`].
+const WATCH_SHARE: u64 = 50;
 /// How often a reader is looked for at the old and the new rate in turn before it is given up.
 const LOOKS: u32 = 4;
 /// How often a reader is told a rate whose answer does not come.
@@ -36,13 +45,45 @@ pub struct SpeedRaise {
     /// What is tried; `None` is the way back.
     target: Option<Baud>,
     step: Step,
+    /// How the line was before.
+    baseline: Failures,
     /// Told so often in vain.
     tells: u32,
     is_done: bool,
 }
 
+/// How many exchanges there were, and how many of them had to be repeated or were damaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Failures {
+    /// Those that failed.
+    pub failed: u64,
+    /// All.
+    pub of: u64,
+}
+
+impl Failures {
+    fn between(then: &PdStats, now: &PdStats) -> Self {
+        Self {
+            failed: now.retries - then.retries + now.bad_checks - then.bad_checks,
+            of: now.replies - then.replies,
+        }
+    }
+
+    /// Whether this is clearly worse than what was `before`.
+    const fn is_worse_than(&self, before: &Self) -> bool {
+        let expected = 2 * before.failed * self.of / if before.of == 0 { 1 } else { before.of };
+        self.failed > WATCH_FAILURES + self.of / WATCH_SHARE + expected
+    }
+}
+
 #[derive(Debug, Clone)]
 enum Step {
+    /// How good is the line today?
+    Listening {
+        /// When to look next, and for how long; `None` before the first look.
+        times: Option<(Mono, Mono)>,
+        before: Vec<PdStats>,
+    },
     /// Find the next reader that is to be told.
     Choose,
     /// COMSET is out.
@@ -101,7 +142,12 @@ pub enum SpeedRefusal {
     /// It agreed and did not come back at it.
     NotBack,
     /// Too many exchanges failed at it.
-    LineErrors,
+    LineErrors {
+        /// At this rate.
+        here: Failures,
+        /// At the rate before, of all readers.
+        before: Failures,
+    },
 }
 
 /// The result.
@@ -154,7 +200,11 @@ impl SpeedRaise {
             readers,
             candidates,
             target: None,
-            step: Step::Choose,
+            step: Step::Listening {
+                times: None,
+                before: Vec::new(),
+            },
+            baseline: Failures::default(),
             tells: 0,
             is_done: false,
         };
@@ -172,7 +222,7 @@ impl SpeedRaise {
     pub fn give_up(&mut self) {
         self.candidates.clear();
         self.target = None;
-        if let Step::Watching { .. } = self.step {
+        if let Step::Watching { .. } | Step::Listening { .. } = self.step {
             self.step = Step::Choose;
         }
     }
@@ -251,6 +301,7 @@ impl SpeedRaise {
     /// Whether anything has changed.
     fn step(&mut self, now: Mono, panel: &mut ControlPanel) -> bool {
         match self.step.clone() {
+            Step::Listening { times, before } => self.listen(now, panel, times, before),
             Step::Choose => self.choose(now, panel),
             Step::Told { .. } => false,
             Step::Returning(returning) => self.look(now, panel, returning),
@@ -260,6 +311,53 @@ impl SpeedRaise {
                 is_second,
             } => self.watch(now, panel, (until, is_second), &before),
         }
+    }
+
+    /// Learns how many exchanges fail as things are.
+    fn listen(
+        &mut self,
+        now: Mono,
+        panel: &ControlPanel,
+        times: Option<(Mono, Mono)>,
+        before: Vec<PdStats>,
+    ) -> bool {
+        // Where there is nothing to be raised, there is nothing to be compared.
+        if self.target.is_none() {
+            self.step = Step::Choose;
+            return true;
+        }
+        let Some((look_at, until)) = times else {
+            self.step = Step::Listening {
+                times: Some((now.plus_us(LOOK_US), now.plus_us(BASELINE_US))),
+                before: self.stats(panel),
+            };
+            return true;
+        };
+        if now < look_at {
+            return false;
+        }
+        let each = before.iter().zip(self.stats(panel));
+        let each = each.map(|(then, now)| Failures::between(then, &now));
+        self.baseline = each.fold(Failures::default(), |sum, one| Failures {
+            failed: sum.failed + one.failed,
+            of: sum.of + one.of,
+        });
+        let is_enough = self.baseline.of >= BASELINE_EXCHANGES || now >= until;
+        self.step = if is_enough {
+            Step::Choose
+        } else {
+            Step::Listening {
+                times: Some((now.plus_us(LOOK_US), until)),
+                before,
+            }
+        };
+        true
+    }
+
+    fn stats(&self, panel: &ControlPanel) -> Vec<PdStats> {
+        let stats = self.readers.iter();
+        let stats = stats.map(|reader| panel.stats(reader.address).unwrap_or_default());
+        stats.collect()
     }
 
     fn choose(&mut self, now: Mono, panel: &mut ControlPanel) -> bool {
@@ -356,11 +454,9 @@ impl SpeedRaise {
     }
 
     fn begin_watch(&mut self, now: Mono, panel: &ControlPanel, is_second: bool) {
-        let stats = self.readers.iter();
-        let stats = stats.map(|reader| panel.stats(reader.address).unwrap_or_default());
         self.step = Step::Watching {
             until: now.plus_us(WATCH_US),
-            before: stats.collect(),
+            before: self.stats(panel),
             is_second,
         };
     }
@@ -382,10 +478,9 @@ impl SpeedRaise {
             let (Some(then), Some(stats)) = (before.get(at), panel.stats(address)) else {
                 continue;
             };
-            let exchanges = stats.replies - then.replies;
-            let failed = stats.retries - then.retries + stats.bad_checks - then.bad_checks;
+            let here = Failures::between(then, &stats);
             let outages = stats.outages - then.outages;
-            if !is_online || outages > 0 || failed > 1 + exchanges / WATCH_SHARE {
+            if !is_online || outages > 0 || here.is_worse_than(&self.baseline) {
                 self.is_done = false;
                 // A machine that was busy for a moment looks like a bad line.
                 if !is_second {
@@ -394,7 +489,8 @@ impl SpeedRaise {
                 }
                 self.readers[at].is_online = is_online;
                 let told = self.readers[at].to;
-                self.refuse(at, told, SpeedRefusal::LineErrors);
+                let before = self.baseline;
+                self.refuse(at, told, SpeedRefusal::LineErrors { here, before });
                 break;
             }
         }
@@ -426,6 +522,10 @@ impl SpeedRaise {
     #[must_use]
     pub const fn poll_timeout(&self) -> Option<Mono> {
         match &self.step {
+            Step::Listening { times, .. } => match times {
+                Some((look_at, _)) => Some(*look_at),
+                None => None,
+            },
             Step::Returning(Return { until, .. }) | Step::Watching { until, .. } => Some(*until),
             Step::Choose | Step::Told { .. } => None,
         }

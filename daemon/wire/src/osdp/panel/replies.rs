@@ -231,6 +231,7 @@ impl Link {
         let Some(purpose) = self.accept(now) else {
             return;
         };
+        self.end_sharing(now, events);
         let reply = match Reply::decode(body) {
             Ok(reply) => reply,
             Err(error) => return self.on_undecodable(now, purpose, error, events),
@@ -252,7 +253,7 @@ impl Link {
             }
             Purpose::SecureId => {
                 if let Reply::Id(id) = reply {
-                    self.id = id;
+                    self.on_identity(now, id, events);
                 }
                 self.stage = Stage::SecureCapabilities;
             }
@@ -300,7 +301,7 @@ impl Link {
 
     fn on_probe_reply(&mut self, now: Mono, reply: &Reply, events: &mut VecDeque<BusEvent>) {
         if let Reply::Id(id) = reply {
-            self.id = *id;
+            self.on_identity(now, *id, events);
         }
         self.is_heard_late = false;
         if self.security.is_clear() {
