@@ -170,11 +170,10 @@ fn a_reader_that_nobody_configured_is_found_by_the_command_line() {
     let figures = doorward(&["readers", "figures", "--json"]);
     let figures: Vec<BusStatus> = serde_json::from_slice(&figures.stdout).unwrap();
     for reader in &figures[0].readers {
-        assert_eq!(
-            (reader.sessions, reader.sessions_lost),
-            (1, 0),
-            "{reader:?}"
-        );
+        // Questions at another speed are noise to those in service; libosdp may leave its session for
+        // it, and is back in it at once.
+        assert!(reader.secure, "{reader:?}");
+        assert_eq!(reader.sessions - reader.sessions_lost, 1, "{reader:?}");
         assert!(reader.latency_p50_us > 0 && reader.latency_p50_us <= reader.latency_p99_us);
     }
     let unknown = doorward(&["readers", "scan", "south"]);

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use doorward_sim::{Site, SiteOptions};
+use doorward_sim::{OPENING, Site, SiteOptions};
 use doorward_tests::osdp_peer::OsdpPanel;
 use doorward_tests::osdp_peer::orders::{KeyText, PanelOrder, PanelSaw, PanelSpec, ReaderSpec};
 use doorwardd::config::{BoardTransport, KeySource, ReaderSecurity, SiteConfig};
@@ -28,7 +28,7 @@ fn site(folder: &Path, speed: f64) -> Result<(Site, SiteConfig)> {
 fn libosdp_drives_the_readers_of_the_demo() -> Result<()> {
     let folder = tempfile::tempdir()?;
     // People come to work: their cards are what the readers are there for.
-    let (_site, config) = site(folder.path(), 20.0)?;
+    let (mut site, config) = site(folder.path(), 20.0)?;
     for bus in &config.buses {
         let readers = bus.readers.iter().map(|reader| {
             let ReaderSecurity::Secure(KeySource::File(path)) = &reader.security else {
@@ -69,6 +69,7 @@ fn libosdp_drives_the_readers_of_the_demo() -> Result<()> {
             })?;
         }
         panel.forget();
+        site.open(OPENING)?;
         let mut cards = 0;
         while cards < 3 {
             let bits = panel.wait_for("a card, or trouble", SOON, |report| match &report.saw {

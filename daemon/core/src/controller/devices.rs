@@ -1,6 +1,6 @@
 use super::config::{BOARD_START_GRACE_MS, OUTPUT_REFUSED_MS, READER_OFFLINE_GRACE_MS};
-use super::effects::Effects;
-use crate::alarm::{AlarmKind, AlarmSubject};
+use super::effects::{Effects, Source};
+use crate::alarm::{AlarmKind, AlarmSubject, Condition};
 use crate::event::{Direction, Event, EventKind};
 use crate::ids::{DeviceName, DoorId, ReaderIx};
 use crate::time::Mono;
@@ -54,7 +54,7 @@ impl Reader {
         if online {
             self.alarm_at = None;
             fx.record(self.event(fx, EventKind::ReaderOnline));
-            fx.clear(AlarmKind::ReaderOffline, self.subject());
+            self.set_fault(fx, AlarmKind::ReaderOffline, false);
         } else {
             self.start(fx.now.mono);
             fx.record(self.event(fx, EventKind::ReaderOffline));
@@ -64,11 +64,13 @@ impl Reader {
 
     /// Notes a fault that the reader reports of itself.
     pub(super) fn set_fault(&self, fx: &mut Effects, kind: AlarmKind, present: bool) {
-        if present {
-            fx.raise(kind, self.subject());
+        let condition = if present {
+            Condition::Present
         } else {
-            fx.clear(kind, self.subject());
-        }
+            Condition::Gone
+        };
+        let door = self.door.map(|(door, _)| door);
+        fx.alarm_at(door, (kind, self.subject()), condition, Source::Own);
     }
 
     pub(super) const fn poll_timeout(&self) -> Option<Mono> {
@@ -78,7 +80,7 @@ impl Reader {
     pub(super) fn handle_timeout(&mut self, fx: &mut Effects) {
         if self.alarm_at.is_some_and(|at| at <= fx.now.mono) {
             self.alarm_at = None;
-            fx.raise(AlarmKind::ReaderOffline, self.subject());
+            self.set_fault(fx, AlarmKind::ReaderOffline, true);
         }
     }
 }

@@ -5,7 +5,7 @@ use super::whereabouts::Whereabouts;
 use super::wiring::RelayPoint;
 use crate::alarm::{AlarmChange, AlarmKind, AlarmSubject, Condition};
 use crate::event::{Event, EventKind};
-use crate::ids::{Actor, ReaderIx};
+use crate::ids::{Actor, DoorId, ReaderIx};
 use crate::time::{ClockTrust, Mono, Now, Wall};
 
 /// Who says that an alarm's condition holds.
@@ -122,7 +122,17 @@ impl Effects {
         condition: Condition,
         source: Source,
     ) {
-        let name = (kind, subject);
+        self.alarm_at(None, (kind, subject), condition, source);
+    }
+
+    /// The same of what stands at a door.
+    pub(super) fn alarm_at(
+        &mut self,
+        door: Option<DoorId>,
+        name: (AlarmKind, AlarmSubject),
+        condition: Condition,
+        source: Source,
+    ) {
         let before = self.alarms.get(&name).copied().unwrap_or(0);
         let after = match condition {
             Condition::Present => before | source.bit(),
@@ -145,6 +155,7 @@ impl Effects {
             Condition::Gone => EventKind::AlarmCleared,
         });
         event.alarm = Some(kind);
+        event.door = door;
         match &subject {
             AlarmSubject::Door(door) => event.door = Some(*door),
             AlarmSubject::Reader(reader) => event.reader = Some(reader.clone()),

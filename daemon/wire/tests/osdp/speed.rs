@@ -151,11 +151,10 @@ fn a_rate_that_is_clearly_worse_than_the_one_before_is_not_kept() {
         // There is only one rate to try.
         (0..3).for_each(|at| bus.slow_down(at, Baud::B115200));
         bus.run_while(5_000_000, |bus| !bus.all_online());
-        let noise = |corrupted| Noise {
-            corrupted,
+        bus.noise = Noise {
+            corrupted: above,
             ..Noise::default()
         };
-        bus.noise = noise(above);
         bus.noise_above = (before == 0).then_some(Baud::ALL[2]);
         let raised = raise(&mut bus, Baud::B115200);
         bus.noise = Noise::default();

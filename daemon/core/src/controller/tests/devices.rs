@@ -13,11 +13,11 @@ fn a_reader_offline_for_long_is_an_alarm() {
          > record ReaderOffline door 1 at 1-in
          7000 reader 1-in offline
          > 16000 alarm ReaderOffline Present
-         > 16000 record AlarmRaised ReaderOffline at 1-in
+         > 16000 record AlarmRaised ReaderOffline door 1 at 1-in
          20000 reader 1-in online
          > record ReaderOnline door 1 at 1-in
          > alarm ReaderOffline Gone
-         > record AlarmCleared ReaderOffline at 1-in
+         > record AlarmCleared ReaderOffline door 1 at 1-in
          > 1-in shows Locked
          21000 reader 1-in online
          > 1-in shows Locked",
@@ -30,29 +30,29 @@ fn a_reader_tells_its_faults() {
         "0 running
          1000 reader 1-in tamper on
          > alarm ReaderTamper Present
-         > record AlarmRaised ReaderTamper at 1-in
+         > record AlarmRaised ReaderTamper door 1 at 1-in
          1100 reader 1-in tamper on
          2000 reader 1-in tamper off
          > alarm ReaderTamper Gone
-         > record AlarmCleared ReaderTamper at 1-in
+         > record AlarmCleared ReaderTamper door 1 at 1-in
          3000 reader 1-in power failed
          > alarm ReaderPower Present
-         > record AlarmRaised ReaderPower at 1-in
+         > record AlarmRaised ReaderPower door 1 at 1-in
          4000 reader 1-in power back
          > alarm ReaderPower Gone
-         > record AlarmCleared ReaderPower at 1-in
+         > record AlarmCleared ReaderPower door 1 at 1-in
          5000 reader 1-in secure failed
          > alarm ReaderSecureChannel Present
-         > record AlarmRaised ReaderSecureChannel at 1-in
+         > record AlarmRaised ReaderSecureChannel door 1 at 1-in
          6000 reader 1-in secure back
          > alarm ReaderSecureChannel Gone
-         > record AlarmCleared ReaderSecureChannel at 1-in
+         > record AlarmCleared ReaderSecureChannel door 1 at 1-in
          7000 reader 1-in address shared
          > alarm ReaderAddressShared Present
-         > record AlarmRaised ReaderAddressShared at 1-in
+         > record AlarmRaised ReaderAddressShared door 1 at 1-in
          8000 reader 1-in address alone
          > alarm ReaderAddressShared Gone
-         > record AlarmCleared ReaderAddressShared at 1-in",
+         > record AlarmCleared ReaderAddressShared door 1 at 1-in",
     );
 }
 

@@ -320,11 +320,11 @@ fn a_fail_safe_lock_is_held_by_power() {
          > record ModeChanged door 1 Normal
          > 1-in shows Locked
          > alarm ReaderOffline Present
-         > record AlarmRaised ReaderOffline at 1-out
+         > record AlarmRaised ReaderOffline door 1 at 1-out
          > alarm ReaderOffline Present
-         > record AlarmRaised ReaderOffline at 2-in
+         > record AlarmRaised ReaderOffline door 2 at 2-in
          > alarm ReaderOffline Present
-         > record AlarmRaised ReaderOffline at 2-out
+         > record AlarmRaised ReaderOffline door 2 at 2-out
          > alarm ReaderOffline Present
          > record AlarmRaised ReaderOffline at desk
          11000 stop

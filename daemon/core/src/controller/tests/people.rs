@@ -563,7 +563,7 @@ fn a_card_is_learned_and_not_judged() {
          8000 learn 2-out
          > learned 5 Err(ReaderOffline)
          > 17000 alarm ReaderOffline Present
-         > 17000 record AlarmRaised ReaderOffline at 2-out
+         > 17000 record AlarmRaised ReaderOffline door 2 at 2-out
          > 25000 learned 3 Err(NoCard)
          > 25000 2-in shows Locked
          40000 card 2-in 300

@@ -435,13 +435,13 @@ fn a_hold_ends_no_later_than_the_key_and_survives_a_restart() {
          > relay 2 off
          > record BoardOnline board b
          > 28800000 alarm ReaderOffline Present
-         > 28800000 record AlarmRaised ReaderOffline at 1-in
+         > 28800000 record AlarmRaised ReaderOffline door 1 at 1-in
          > 28800000 alarm ReaderOffline Present
-         > 28800000 record AlarmRaised ReaderOffline at 1-out
+         > 28800000 record AlarmRaised ReaderOffline door 1 at 1-out
          > 28800000 alarm ReaderOffline Present
-         > 28800000 record AlarmRaised ReaderOffline at 2-in
+         > 28800000 record AlarmRaised ReaderOffline door 2 at 2-in
          > 28800000 alarm ReaderOffline Present
-         > 28800000 record AlarmRaised ReaderOffline at 2-out
+         > 28800000 record AlarmRaised ReaderOffline door 2 at 2-out
          > 28800000 alarm ReaderOffline Present
          > 28800000 record AlarmRaised ReaderOffline at desk
          > 28800000 keep door 1 {}

@@ -20,7 +20,8 @@ const RETRIES: u32 = 3;
 
 /// Asks every address at every baud rate who is there, between the polls of the readers in service,
 /// which are not asked: they are known. Places that were silent are asked once more, with more patience,
-/// for at most [`SLOW_PASS_US`].
+/// for at most [`SLOW_PASS_US`]. To readers in service a question at another speed is noise: some leave
+/// their session for it, and are back in it at once.
 ///
 /// It does no I/O: call [`BusScan::handle_timeout`] whenever the panel has been given bytes or time.
 #[derive(Debug)]

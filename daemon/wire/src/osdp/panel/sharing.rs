@@ -215,7 +215,8 @@ mod tests {
     #[test]
     fn it_is_over_after_a_while_without_evidence() {
         let mut sharing = Sharing::default();
-        (0..3).for_each(|ms| drop(sharing.on_second_answer(at(ms))));
+        let told = [0, 1, 2].map(|ms| sharing.on_second_answer(at(ms)));
+        assert_eq!(told, [false, false, true]);
         assert!(!sharing.is_over(at(5_000)));
         assert!(!sharing.on_second_answer(at(9_000)));
         assert!(!sharing.is_over(at(12_000)));
