@@ -50,6 +50,7 @@ pub fn serve(args: &DaemonArgs) -> ExitCode {
     // However the parent ends, the system tells; what happened before is asked for.
     let told = nix::sys::prctl::set_pdeathsig(Signal::SIGTERM);
     if told.is_err() || parent_id() != args.parent {
+        remove_unless_parent(args);
         return doorwardd::system::exit::Exit::System.into();
     }
     let options = Options {
@@ -60,11 +61,15 @@ pub fn serve(args: &DaemonArgs) -> ExitCode {
         ..Options::new(args.config.clone(), LevelFilter::Info)
     };
     let exit = run::run(&options);
+    remove_unless_parent(args);
+    exit.into()
+}
+
+/// Removes the folder if nobody else is left to do it.
+fn remove_unless_parent(args: &DaemonArgs) {
     if parent_id() != args.parent {
-        // Nobody else is left to do it.
         let _ = std::fs::remove_dir_all(&args.folder);
     }
-    exit.into()
 }
 
 /// The running child. Stopped when dropped.
