@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use doorward_core::event::{Event, EventKind};
 use doorward_core::ids::{DoorId, UserId};
+use doorward_core::time::Wall;
 
 use crate::page::QueryText;
 
@@ -56,6 +57,12 @@ pub struct EventsQuery {
     /// Only rows of this kind.
     #[serde(default)]
     pub kind: Option<EventKind>,
+    /// Only rows that happened at this time (RFC 3339) or later.
+    #[serde(default)]
+    pub from: Option<Wall>,
+    /// Only rows that happened before this time (RFC 3339).
+    #[serde(default)]
+    pub until: Option<Wall>,
 }
 
 impl EventsQuery {
@@ -68,6 +75,10 @@ impl EventsQuery {
         query.add_number("user", self.user.map(|id| id.0));
         let kind = self.kind.and_then(|kind| serde_json::to_value(kind).ok());
         query.add_text("kind", kind.as_ref().and_then(serde_json::Value::as_str));
+        let from = self.from.map(|at| at.to_string());
+        query.add_text("from", from.as_deref());
+        let until = self.until.map(|at| at.to_string());
+        query.add_text("until", until.as_deref());
         query.0
     }
 }
@@ -89,7 +100,7 @@ pub struct EventsPage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use doorward_core::time::{ClockTrust, Wall};
+    use doorward_core::time::ClockTrust;
 
     #[test]
     fn a_row_is_flat_and_comes_back() {
@@ -114,11 +125,12 @@ mod tests {
             after: Some(0),
             door: Some(DoorId(3)),
             kind: Some(EventKind::UnlockedByOperator),
+            from: Some(Wall(0)),
             ..EventsQuery::default()
         };
         assert_eq!(
             query.to_query(),
-            "?after=0&door=3&kind=unlocked_by_operator"
+            "?after=0&door=3&kind=unlocked_by_operator&from=1970-01-01T00%3A00%3A00.000Z"
         );
     }
 }

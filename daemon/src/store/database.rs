@@ -40,6 +40,8 @@ pub(super) struct Trees {
     pub(super) table: Tree,
     /// The passage log.
     pub(super) events: Tree,
+    /// Which events concern a door or a user.
+    pub(super) postings: Tree,
     /// How far readers of the passage log have come, by name.
     pub(super) cursors: Tree,
     /// The history of alarms.
@@ -66,6 +68,7 @@ impl Database {
         let trees = Trees {
             table: tree("table")?,
             events: tree("events")?,
+            postings: tree("postings")?,
             cursors: tree("cursors")?,
             alarms: tree("alarms")?,
             kept: tree("kept")?,

@@ -6,6 +6,7 @@
 use doorward_core::card::CardBits;
 use doorward_core::event::Event;
 use doorward_core::ids::{CredentialId, UserId};
+use doorward_core::time::Wall;
 use serde::{Deserialize, Serialize};
 
 use super::StoreError;
@@ -101,6 +102,31 @@ impl EventReader<'_> {
             .collect()
     }
 
+    /// One row, if it is there.
+    pub(super) fn row(&self, seq: u64) -> Result<Option<EventRow>, StoreError> {
+        if seq > self.durable {
+            return Ok(None);
+        }
+        let value = self.tree.get(seq.to_be_bytes())?;
+        value.map(|value| decode(seq, &value)).transpose()
+    }
+
+    /// The number of the first row that happened at `at` or later; behind the newest if none did.
+    /// Times never fall from one row to the next.
+    pub(super) fn first_at(&self, at: Wall) -> Result<u64, StoreError> {
+        let (mut from, mut until) = (1, self.durable.saturating_add(1));
+        while from < until {
+            let middle = from + (until - from) / 2;
+            // A row that is gone is as old as the first that is left.
+            let row = self.after(middle - 1, 1)?.pop();
+            match row {
+                Some(row) if row.event.at < at => from = row.seq + 1,
+                _ => until = middle,
+            }
+        }
+        Ok(from)
+    }
+
     /// Checks the chain over the rows `from` to `until`, both included. Returns how many.
     pub(super) fn verify(&self, from: u64, until: u64) -> Result<u64, StoreError> {
         let (from, until) = (from.max(1), until.min(self.durable));
@@ -161,7 +187,7 @@ pub(super) fn number(key: &[u8]) -> Result<u64, StoreError> {
 #[cfg(test)]
 mod tests {
     use doorward_core::event::EventKind;
-    use doorward_core::time::{ClockTrust, Wall};
+    use doorward_core::time::ClockTrust;
 
     use super::*;
 

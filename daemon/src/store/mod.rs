@@ -7,6 +7,7 @@
 //! - The table ([`TableView`]) and the admin log live in one tree, so that one batch changes the
 //!   records, their index rows, the revision and the admin log together, or not at all.
 //! - The passage log ([`EventRow`]) lives in its own tree, gapless, hash-chained ([`chain`]).
+//!   Which rows concern a door or a user stands beside it (`postings`), for [`Store::find_events`].
 //! - Readers of the passage log keep their place by a cursor ([`Store::advance_cursor`]).
 //!
 //! While storage fails, events wait in memory up to a named bound and are tried again, in order;
@@ -32,10 +33,12 @@ mod lenient;
 mod old_journal;
 mod open;
 mod past;
+mod postings;
 mod proof;
 mod records;
 mod room;
 mod rows;
+mod search;
 mod shared;
 mod sink;
 mod snapshot;
@@ -67,6 +70,7 @@ pub use kept::StateSink;
 pub use open::StoreThread;
 pub use past::{About, ENTRIES_UNDONE_MAX, PastTable};
 pub use proof::{LogHead, LogHeads, Proof, ProofRow};
+pub use search::{EventFilter, EventRange, EventsFound};
 pub use sink::{AppendAck, AppendError, EVENTS_QUEUED_MAX, EVENTS_WAITING_MAX, EventSink};
 pub use snapshot::Snapshot;
 pub use sweep::{ERASURES_WAITING_MAX, RetentionRule};

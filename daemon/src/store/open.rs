@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::database::{Database, Trees};
 use super::files::SyncCounts;
+use super::postings::{self, Added, Subject};
 use super::room::Room;
 use super::shared::Shared;
 use super::sink::EVENTS_QUEUED_MAX;
@@ -32,6 +33,9 @@ const SCHEMA_VERSION: u32 = 1;
 
 /// Rows at the end of each log whose chain is checked at opening.
 const VERIFIED_AT_OPEN: u64 = 64;
+
+/// Events that are worked in together at opening.
+const WORKED_IN_TOGETHER: usize = 10_000;
 
 /// How often the watching thread looks whether the disk answers.
 const WATCH_MS: u64 = 500;
@@ -75,6 +79,7 @@ impl Store {
             }
             Heads::Whatever => [0; 32],
         };
+        work_in(&mut database, newest)?;
         let pin_key = pin_key(&mut database)?;
         let shared = Arc::new(Shared::new(database.trees.clone(), newest, pin_key)?);
 
@@ -167,6 +172,28 @@ fn verify_heads(trees: &Trees, newest: u64) -> Result<super::chain::Hash, StoreE
     let (entries, _) = audit::head(&trees.table)?;
     audit::verify(&trees.table, entries.saturating_sub(VERIFIED_AT_OPEN - 1))?;
     reader.hash(newest)
+}
+
+/// Works in the events that were written without, before a crash or by an older version.
+fn work_in(database: &mut Database, newest: u64) -> Result<(), StoreError> {
+    let mut from = postings::worked_in(&database.trees.postings)?;
+    if newest - from.min(newest) > WORKED_IN_TOGETHER as u64 {
+        log::info!("{} events of the passage log are indexed", newest - from);
+    }
+    while from < newest {
+        let reader = EventReader {
+            tree: &database.trees.events,
+            durable: newest,
+        };
+        let rows = reader.after(from, WORKED_IN_TOGETHER)?;
+        let mut added = Added::default();
+        for row in &rows {
+            added.add(row.seq, Subject::of(&row.event));
+        }
+        from = rows.last().map_or(newest, |row| row.seq);
+        added.write(&database.trees.postings)?;
+    }
+    database.sync()
 }
 
 fn spawn(worker: Worker, shared: &Arc<Shared>) -> io::Result<StoreThread> {

@@ -16,6 +16,7 @@ use super::changes::{ChangeRequest, Decided};
 use super::database::{Database, Trees};
 use super::failure::Failure;
 use super::files::SyncCounts;
+use super::postings::{Added, Subject};
 use super::room::Room;
 use super::shared::Shared;
 use super::sink::{AppendAck, AppendError, EVENTS_WAITING_MAX, Queued};
@@ -37,6 +38,8 @@ struct Pending {
     value: Vec<u8>,
     /// The event itself, where the history of alarms needs it.
     alarm: Option<Box<Event>>,
+    /// What it is found by.
+    subjects: Vec<Subject>,
     token: u64,
     acks: mpsc::UnboundedSender<AppendAck>,
     told: Told,
@@ -100,6 +103,7 @@ impl EventLog {
             seq,
             value,
             alarm: alarms::concerns(&queued.event).then(|| Box::new(queued.event.clone())),
+            subjects: Subject::of(&queued.event).collect(),
             token: queued.token,
             acks: queued.acks.clone(),
             told: Told::Nothing,
@@ -111,7 +115,9 @@ impl EventLog {
     fn write(&self, from: usize, trees: &Trees) -> Result<usize, StoreError> {
         let together = self.pending.iter().skip(from).take(EVENTS_TOGETHER_MAX);
         let count = together.len();
+        let mut added = Added::default();
         for event in together {
+            added.add(event.seq, event.subjects.iter().copied());
             trees
                 .events
                 .insert(event.seq.to_be_bytes(), event.value.as_slice())?;
@@ -119,6 +125,7 @@ impl EventLog {
                 alarms::apply(&trees.alarms, event.seq, alarm)?;
             }
         }
+        added.write(&trees.postings)?;
         Ok(count)
     }
 

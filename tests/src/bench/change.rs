@@ -199,7 +199,8 @@ async fn lay(store: &Store, sample: Sample) -> Result<()> {
     }
 }
 
-fn site_toml(folder: &Path) -> String {
+/// A site without doors, for what is measured at the socket.
+pub(super) fn site_toml(folder: &Path) -> String {
     format!(
         "[site]\nname = \"Bench\"\n[paths]\ndata = {:?}\n[api]\nsocket = {:?}\n\
          [doors]\nclock = \"trusted\"\n",

@@ -10,6 +10,7 @@ pub mod bus_soak;
 mod casbin;
 pub mod change;
 pub mod decide;
+pub mod events;
 pub mod figures;
 pub mod formats;
 pub mod idle;
@@ -39,6 +40,8 @@ pub enum Bench {
     Change(change::Options),
     /// How long a decision takes, and whether it allocates; and how long Casbin takes
     Decide(decide::Options),
+    /// A long passage log: opening it, a page of a door, a user, a day, and one more event
+    Events(events::Options),
     /// Whether card formats are right both ways, and against an independent implementation
     Formats(formats::Options),
     /// What the daemon needs while nobody comes
@@ -78,6 +81,7 @@ impl Bench {
             Self::BusSoak(options) => print(&bus_soak::run(&options)?),
             Self::Change(options) => print(&change::run(&options)?),
             Self::Decide(options) => print(&decide::run(&options)?),
+            Self::Events(options) => print(&events::run(&options)?),
             Self::Formats(options) => print(&formats::run(&options)?),
             Self::Idle(options) => print(&idle::run(&options)?),
             Self::Kill(options) => print(&kill::run(&options)?),

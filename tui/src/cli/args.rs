@@ -249,7 +249,7 @@ pub enum Command {
     },
     /// Show the passage log, oldest first; follow it as it grows.
     #[command(
-        after_help = "Examples:\n  doorward events --limit 20\n  doorward events --follow --door main\n  doorward events --after 1041 --json"
+        after_help = "Examples:\n  doorward events --limit 20\n  doorward events --follow --door main\n  doorward events --user 'Anna Berg' --from 2026-11-20 --until 2026-11-21\n  doorward events --after 1041 --json"
     )]
     Events(EventsArgs),
     /// Unlock a door once, for its unlock time; or until it is relocked.
@@ -632,6 +632,12 @@ pub struct EventsArgs {
     /// Only events of this user.
     #[arg(long, value_name = "USER")]
     pub user: Option<String>,
+    /// Only events at this time or later, in the zone of this terminal.
+    #[arg(long, value_name = "TIME", conflicts_with = "follow")]
+    pub from: Option<String>,
+    /// Only events before this time.
+    #[arg(long, value_name = "TIME", conflicts_with = "follow")]
+    pub until: Option<String>,
 }
 
 /// Where a user stands.

@@ -35,7 +35,20 @@ pub(super) async fn run(context: &mut Context, args: EventsArgs) -> Result<(), F
             None => None,
         },
     };
-    let (rows, newest) = listed(context, &args, filter).await?;
+    let zone = time::local_zone();
+    let moment = |text: &Option<String>| match text {
+        Some(text) => time::parse(text, &zone, context.now).map(Some),
+        None => Ok(None),
+    };
+    let query = EventsQuery {
+        after: args.after,
+        door: filter.door,
+        user: filter.user,
+        from: moment(&args.from).map_err(Failure::usage)?,
+        until: moment(&args.until).map_err(Failure::usage)?,
+        ..EventsQuery::default()
+    };
+    let (rows, newest) = listed(context, &args, query).await?;
     if context.json && !args.follow {
         let events = json!({ "events": rows, "newest": newest });
         return context.print_json(&events);
@@ -67,14 +80,8 @@ impl Filter {
 async fn listed(
     context: &Context,
     args: &EventsArgs,
-    filter: Filter,
+    mut query: EventsQuery,
 ) -> Result<(Vec<EventRow>, u64), Failure> {
-    let mut query = EventsQuery {
-        after: args.after,
-        door: filter.door,
-        user: filter.user,
-        ..EventsQuery::default()
-    };
     let mut rows: Vec<EventRow> = Vec::new();
     let mut newest = None;
     loop {

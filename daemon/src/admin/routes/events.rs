@@ -13,15 +13,9 @@ use crate::admin::office::{Counted, Desk};
 use crate::admin::query::{Asked, At, page_size};
 use crate::admin::refused::Refused;
 use crate::admin::reply::Reply;
-use crate::store::{self, Store};
+use crate::store::{self, EventFilter, EventRange, Store};
 
 use super::live::{HEARTBEAT, Next, sse};
-
-/// Rows looked at for one page: a rare kind of event must not read the whole log at once.
-const ROWS_LOOKED_AT_MAX: usize = 100_000;
-
-/// Rows read at once while looking.
-const ROWS_BATCH: usize = 1000;
 
 /// Rows of the passage log
 #[utoipa::path(
@@ -42,49 +36,31 @@ pub(super) async fn list(
 }
 
 fn find(store: &Store, query: &EventsQuery, limit: usize) -> Result<EventsPage, Refused> {
-    let newest = *store.durable_seq().borrow();
-    let mut at = query.after.or(query.before).unwrap_or(u64::MAX);
-    let mut page = EventsPage {
-        events: Vec::new(),
-        next: None,
-        newest,
-    };
-    let mut looked_at = 0;
-    loop {
-        let rows = match query.after {
-            Some(_) => store.events_after(at, ROWS_BATCH)?,
-            None => store.events_before(at, ROWS_BATCH)?,
-        };
-        let last_batch = rows.len() < ROWS_BATCH;
-        looked_at += rows.len();
-        for row in rows {
-            if query.after.is_some() && query.before.is_some_and(|before| row.seq >= before) {
-                return Ok(page);
-            }
-            if page.events.len() == limit {
-                page.next = Some(at);
-                return Ok(page);
-            }
-            at = row.seq;
-            if matches(query, &row) {
-                page.events.push(api_row(row));
-            }
-        }
-        if last_batch {
-            return Ok(page);
-        }
-        if looked_at >= ROWS_LOOKED_AT_MAX {
-            page.next = Some(at);
-            return Ok(page);
-        }
+    if let (Some(from), Some(until)) = (query.from, query.until)
+        && from >= until
+    {
+        let message = format!("`{from}` is not before `until`, `{until}`");
+        return Err(Refused::field("from", message));
     }
-}
-
-fn matches(query: &EventsQuery, row: &store::EventRow) -> bool {
-    let event = &row.event;
-    query.door.is_none_or(|door| event.door == Some(door))
-        && query.user.is_none_or(|user| event.user == Some(user))
-        && query.kind.is_none_or(|kind| event.kind == kind)
+    let newest = *store.durable_seq().borrow();
+    let filter = EventFilter {
+        door: query.door,
+        user: query.user,
+        kind: query.kind,
+        from: query.from,
+        until: query.until,
+    };
+    let before = query.before.unwrap_or(u64::MAX);
+    let range = match query.after {
+        Some(seq) => EventRange::After { seq, before },
+        None => EventRange::Before(before),
+    };
+    let found = store.find_events(&filter, range, limit)?;
+    Ok(EventsPage {
+        events: found.rows.into_iter().map(api_row).collect(),
+        next: found.next,
+        newest,
+    })
 }
 
 pub(super) fn api_row(row: store::EventRow) -> EventRow {

@@ -133,3 +133,102 @@ fn nothing_is_acknowledged_before_its_sync() {
     }
     site.stopped();
 }
+
+/// Pages through everything that `filter` lets pass, in both directions.
+fn found(store: &Store, filter: &EventFilter, limit: usize) -> (Vec<u64>, Vec<u64>) {
+    let mut rising = Vec::new();
+    let mut after = Some(0);
+    while let Some(seq) = after {
+        let before = u64::MAX;
+        let page = store.find_events(filter, EventRange::After { seq, before }, limit);
+        let page = page.unwrap();
+        assert!(page.rows.len() <= limit);
+        rising.extend(page.rows.iter().map(|row| row.seq));
+        after = page.next;
+    }
+    let mut falling = Vec::new();
+    let mut before = Some(u64::MAX);
+    while let Some(seq) = before {
+        let page = store.find_events(filter, EventRange::Before(seq), limit);
+        let page = page.unwrap();
+        falling.extend(page.rows.iter().map(|row| row.seq));
+        before = page.next;
+    }
+    (rising, falling)
+}
+
+#[test]
+fn rows_are_found_by_whom_where_what_and_when() {
+    let mut site = Site::new();
+    let mut state = 7_u64;
+    let mut below = |bound: u64| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (state >> 33) % bound
+    };
+    let mut at = 0;
+    let all: Vec<(u64, Event)> = (1..=6_000)
+        .map(|seq| {
+            // Several events may share a moment.
+            at += below(3) as i64;
+            let mut event = event(at);
+            event.user = (below(4) > 0).then(|| UserId(below(5) as u32));
+            event.door = (below(9) > 0).then(|| DoorId(below(3) as u32));
+            if below(5) == 0 {
+                event.kind = EventKind::Denied;
+            }
+            site.sink.append(seq, event.clone());
+            (seq, event)
+        })
+        .collect();
+    for _ in &all {
+        site.acks.blocking_recv().unwrap().result.unwrap();
+    }
+    let site = site.reopened();
+    for _ in 0..60 {
+        let filter = EventFilter {
+            user: (below(2) == 0).then(|| UserId(below(6) as u32)),
+            door: (below(2) == 0).then(|| DoorId(below(4) as u32)),
+            kind: (below(3) == 0).then_some(EventKind::Denied),
+            from: (below(3) == 0).then(|| Wall(below(7_000) as i64)),
+            until: (below(3) == 0).then(|| Wall(below(7_000) as i64)),
+        };
+        let mut expect: Vec<u64> = all
+            .iter()
+            .filter(|(_, event)| {
+                filter.user.is_none_or(|user| event.user == Some(user))
+                    && filter.door.is_none_or(|door| event.door == Some(door))
+                    && filter.kind.is_none_or(|kind| event.kind == kind)
+                    && filter.from.is_none_or(|from| event.at >= from)
+                    && filter.until.is_none_or(|until| event.at < until)
+            })
+            .map(|(seq, _)| *seq)
+            .collect();
+        let (rising, falling) = found(&site.store, &filter, 1 + below(300) as usize);
+        assert_eq!(rising, expect, "{filter:?}");
+        expect.reverse();
+        assert_eq!(falling, expect, "{filter:?}");
+    }
+    site.stopped();
+}
+
+#[test]
+fn rows_of_an_older_version_are_found_after_opening() {
+    let mut site = Site::new();
+    for at in 1..=50 {
+        site.append(event(at));
+    }
+    let folder = site.stopped();
+    let config = sled::Config::new().path(folder.path().join("table"));
+    let db = config.segment_size(2 * 1024 * 1024).open().unwrap();
+    assert!(db.drop_tree("postings").unwrap());
+    drop(db);
+    let site = Site::at(folder);
+    let filter = EventFilter {
+        user: Some(UserId(3)),
+        ..EventFilter::default()
+    };
+    assert_eq!(found(&site.store, &filter, 7).0, Vec::from_iter(1..=50));
+    site.stopped();
+}

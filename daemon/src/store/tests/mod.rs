@@ -22,7 +22,8 @@ use tempfile::TempDir;
 use tokio::sync::mpsc;
 
 use super::{
-    AppendAck, ChangeNote, Committed, EventSink, Store, StoreError, StoreOptions, StoreThread,
+    AppendAck, ChangeNote, Committed, EventFilter, EventRange, EventSink, Store, StoreError,
+    StoreOptions, StoreThread,
 };
 use crate::permit::{Action, Operator, Permit, authorise};
 
