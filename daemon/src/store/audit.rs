@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::chain::{ChainError, Domain, Hash};
 use super::envelope::{Envelope, Salt, Verifier, seal};
+use super::packed::Packed;
 use super::{StoreError, records, rows};
 
 const DOMAIN: Domain = Domain::Audit;
@@ -102,7 +103,7 @@ pub(super) fn erased(seq: u64, value: &[u8]) -> Result<Vec<u8>, StoreError> {
 }
 
 /// Number and hash of the newest entry; 0 and the chain's beginning when there is none.
-pub(super) fn head(table: &sled::Tree) -> Result<(u64, Hash), StoreError> {
+pub(super) fn head(table: &Packed) -> Result<(u64, Hash), StoreError> {
     let all = rows::audit(0)..=rows::audit(u64::MAX);
     match table.range(all).next_back().transpose()? {
         None => Ok((0, DOMAIN.genesis())),
@@ -114,7 +115,7 @@ pub(super) fn head(table: &sled::Tree) -> Result<(u64, Hash), StoreError> {
 }
 
 /// The hash of entry `seq`; for 0, what stands before the first entry.
-pub(super) fn hash(table: &sled::Tree, seq: u64) -> Result<Hash, StoreError> {
+pub(super) fn hash(table: &Packed, seq: u64) -> Result<Hash, StoreError> {
     if seq == 0 {
         return Ok(DOMAIN.genesis());
     }
@@ -130,7 +131,7 @@ pub(super) fn hash(table: &sled::Tree, seq: u64) -> Result<Hash, StoreError> {
 
 /// At most `limit` entries before number `seq`, newest first.
 pub(super) fn before(
-    table: &sled::Tree,
+    table: &Packed,
     seq: u64,
     limit: usize,
 ) -> Result<Vec<AuditEntry>, StoreError> {
@@ -146,7 +147,7 @@ pub(super) fn before(
 }
 
 /// Checks the chain from entry `from` to the newest. Returns how many were checked.
-pub(super) fn verify(table: &sled::Tree, from: u64) -> Result<u64, StoreError> {
+pub(super) fn verify(table: &Packed, from: u64) -> Result<u64, StoreError> {
     let from = from.max(1);
     let mut chain = Verifier::behind(DOMAIN, from - 1, hash(table, from - 1)?);
     let mut checked = 0;

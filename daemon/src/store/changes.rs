@@ -2,11 +2,11 @@
 
 use doorward_core::ids::Actor;
 use doorward_core::model::{Change, TableDelta, ValidatedChange};
-use sled::Tree;
 use tokio::sync::oneshot;
 
 use super::failure::Failure;
 use super::journal;
+use super::packed::Packed;
 use super::snapshot::Part;
 use super::table::{self, ChangeNote, Prepared, Undo};
 use super::thread::Worker;
@@ -163,7 +163,7 @@ impl Worker {
     }
 
     /// A handle on the table. It keeps the database open: not to be kept.
-    fn table(&self) -> Result<Tree, StoreError> {
+    fn table(&self) -> Result<Packed, StoreError> {
         let database = self.database.as_ref().ok_or_else(|| self.refusal())?;
         Ok(database.trees.table.clone())
     }

@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 use sled::{Db, Tree};
 
 use super::files::{SyncCounts, SyncedFiles, discard_unfinished_snapshots, prepare_folder};
+use super::packed::Packed;
 use super::{StoreError, StoreOptions};
 
 /// sled's segment, in bytes. sled spills a tree node that is larger than a quarter of it into a
 /// blob, a file of its own with its own ways to be lost.
 const SEGMENT_BYTES: usize = 2 * 1024 * 1024;
 
-/// The largest value, in bytes. A leaf of sled holds at most 16 rows, and for a moment a few more
+/// The largest value, in bytes: of a row of the table, too, for which a block holds it alone. A leaf of sled holds at most 16 rows, and for a moment a few more
 /// while neighbours merge: 22 of the largest stay below a quarter of a segment, so there are
 /// never blobs.
 pub(super) const VALUE_BYTES_MAX: usize = 22 * 1024;
@@ -37,7 +38,9 @@ pub(super) struct Database {
 pub(super) struct Trees {
     db: Db,
     /// Records, index rows, meta rows and audit entries.
-    pub(super) table: Tree,
+    pub(super) table: Packed,
+    /// The table as an older version keeps it, and the schema version.
+    pub(super) old_table: Tree,
     /// The passage log.
     pub(super) events: Tree,
     /// Which events concern a door or a user.
@@ -66,7 +69,8 @@ impl Database {
                 .map_err(|error| opening(path.to_owned(), error))
         };
         let trees = Trees {
-            table: tree("table")?,
+            table: Packed::new(tree("rows")?),
+            old_table: tree("table")?,
             events: tree("events")?,
             postings: tree("postings")?,
             cursors: tree("cursors")?,

@@ -16,14 +16,17 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-use sled::Tree;
-
 use super::database::Database;
-use super::{StoreError, old_journal, rows, table};
+use super::packed::Packed;
+use super::{StoreError, rows, table};
+use sha2::{Digest, Sha256};
 
 /// Rows written between two looks for events.
 pub(super) const ROWS_BETWEEN_EVENTS: usize = 32;
+
+/// Rows that are carried out together. Neighbours share a block, so that one by one would write
+/// each block many times.
+pub(super) const ROWS_TOGETHER: usize = 128;
 
 /// The most rows in one batch; a change with more goes through the journal.
 pub(super) const BATCH_ROWS_MAX: usize = 256;
@@ -158,7 +161,6 @@ fn sync_folder(folder: &Path) -> Result<(), StoreError> {
 
 /// At opening: carries out a change that was decided, durable, and forgets one that was not.
 pub(super) fn recover(folder: &Path, database: &mut Database) -> Result<(), StoreError> {
-    old_journal::recover(&database.trees.table)?;
     let path = decided_path(folder);
     if path.exists() {
         let decided = Decided::open(&path)?;
@@ -171,6 +173,9 @@ pub(super) fn recover(folder: &Path, database: &mut Database) -> Result<(), Stor
     }
     discard(folder)
 }
+
+/// A row's key, and its value unless it is taken away.
+type Row = (Vec<u8>, Option<Vec<u8>>);
 
 /// A journal that has its name, and holds what was written to it.
 struct Decided {
@@ -209,23 +214,31 @@ impl Decided {
         })
     }
 
-    fn carry_out(mut self, table: &Tree) -> Result<(), StoreError> {
+    fn carry_out(mut self, table: &Packed) -> Result<(), StoreError> {
+        let mut some = Vec::with_capacity(ROWS_TOGETHER);
         while self.rows.limit() > 0 {
             let (key, value) = self.row().map_err(failed("read", &self.path))?;
             // The revision says that all is there: it comes last, by itself.
             if key == rows::REVISION {
                 continue;
             }
-            match value {
-                Some(value) => drop(table.insert(key, value)?),
-                None => drop(table.remove(key)?),
+            some.push((key, value));
+            if some.len() == ROWS_TOGETHER {
+                table.apply(
+                    some.iter()
+                        .map(|(key, value): &Row| (key.as_slice(), value.as_deref())),
+                )?;
+                some.clear();
             }
         }
-        table.insert(rows::REVISION, &self.revision.to_be_bytes())?;
-        Ok(())
+        table.apply(
+            some.iter()
+                .map(|(key, value): &Row| (key.as_slice(), value.as_deref())),
+        )?;
+        table.insert(rows::REVISION, self.revision.to_be_bytes())
     }
 
-    fn row(&mut self) -> io::Result<(Vec<u8>, Option<Vec<u8>>)> {
+    fn row(&mut self) -> io::Result<Row> {
         let key = u16::from_be_bytes(array(&mut self.rows)?);
         let value = u32::from_be_bytes(array(&mut self.rows)?);
         let key = self.bytes(u64::from(key))?;
@@ -291,7 +304,7 @@ mod tests {
             let mut database = folder.open();
             let table = &database.trees.table;
             table.insert([0x10, 0, 0, 0, 1], b"old").unwrap();
-            table.insert(rows::REVISION, &4u64.to_be_bytes()).unwrap();
+            table.insert(rows::REVISION, 4u64.to_be_bytes()).unwrap();
             database.sync().unwrap();
             let mut pauses = 0;
             write(folder.path(), 5, change().iter(), || pauses += 1).unwrap();
@@ -341,8 +354,9 @@ mod tests {
         ])
     }
 
-    fn contents(tree: &Tree) -> BTreeMap<Vec<u8>, Vec<u8>> {
-        tree.iter()
+    fn contents(table: &Packed) -> BTreeMap<Vec<u8>, Vec<u8>> {
+        table
+            .range::<&[u8]>(..)
             .map(|entry| {
                 entry
                     .map(|(row, value)| (row.to_vec(), value.to_vec()))

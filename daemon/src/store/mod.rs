@@ -30,8 +30,10 @@ mod health;
 mod journal;
 mod kept;
 mod lenient;
+mod migrate;
 mod old_journal;
 mod open;
+mod packed;
 mod past;
 mod postings;
 mod proof;
@@ -47,6 +49,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod thread;
+mod varint;
 mod verify;
 mod view;
 

@@ -23,13 +23,13 @@ use super::sweep::{ORDERS_QUEUED_MAX, Sweep};
 use super::thread::{EventLog, Worker};
 use super::{
     CHANGES_QUEUED_MAX, EventReader, Heads, Store, StoreError, StoreOptions, alarms, audit, events,
-    journal, rows, salt,
+    journal, migrate, rows, salt,
 };
 
 /// The schema version of the table that this code writes, and the newest that it reads.
 ///
 /// New fields and new kinds of rows do not change it; what an older version would get wrong does.
-const SCHEMA_VERSION: u32 = 1;
+const SCHEMA_VERSION: u32 = 2;
 
 /// Rows at the end of each log whose chain is checked at opening.
 const VERIFIED_AT_OPEN: u64 = 64;
@@ -127,11 +127,10 @@ impl Store {
     }
 }
 
+/// The schema version stands where older versions look for it.
 fn check_schema(path: &Path, database: &mut Database) -> Result<(), StoreError> {
-    let table = &database.trees.table;
-    let Some(value) = table.get(rows::SCHEMA)? else {
-        table.insert(rows::SCHEMA, &SCHEMA_VERSION.to_be_bytes())?;
-        return database.sync();
+    let Some(value) = database.trees.old_table.get(rows::SCHEMA)? else {
+        return migrate::into_blocks(database, SCHEMA_VERSION);
     };
     let found = value.as_ref().try_into().map(u32::from_be_bytes);
     let found = found
@@ -142,6 +141,9 @@ fn check_schema(path: &Path, database: &mut Database) -> Result<(), StoreError> 
             found,
             supported: SCHEMA_VERSION,
         });
+    }
+    if found < SCHEMA_VERSION {
+        migrate::into_blocks(database, SCHEMA_VERSION)?;
     }
     Ok(())
 }
@@ -157,7 +159,7 @@ fn pin_key(database: &mut Database) -> Result<PinKey, StoreError> {
             .map_err(|_| StoreError::row("table", rows::PIN_KEY, "it is not a key of 32 bytes"));
     }
     let key = salt()?;
-    table.insert(rows::PIN_KEY, &key)?;
+    table.insert(rows::PIN_KEY, key)?;
     database.sync()?;
     Ok(PinKey::new(key))
 }

@@ -11,7 +11,7 @@ use doorward_core::event::Event;
 use doorward_core::ids::{DoorId, UserId};
 use sled::{Batch, IVec, Tree};
 
-use super::StoreError;
+use super::{StoreError, varint};
 
 /// The most numbers in one chunk.
 const CHUNK_MAX: usize = 64;
@@ -88,6 +88,25 @@ impl Added {
         batch.insert(WORKED_IN, &self.newest.to_be_bytes());
         Ok(tree.apply_batch(batch)?)
     }
+}
+
+/// Forgets that an event concerns a subject.
+pub(super) fn forget(tree: &Tree, subject: Subject, seq: u64) -> Result<(), StoreError> {
+    let chunks = subject.key(0)..=subject.key(seq);
+    let Some(found) = tree.range(chunks).next_back() else {
+        return Ok(());
+    };
+    let (key, value) = found?;
+    let numbers = Chunk::read(&key, &value)?.numbers();
+    let mut batch = Batch::default();
+    batch.remove(key);
+    let mut left = numbers.into_iter().filter(|number| *number != seq);
+    if let Some(first) = left.next() {
+        let mut chunk = Chunk::begin(first);
+        left.for_each(|number| chunk.push(number));
+        batch.insert(&subject.key(first), chunk.distances);
+    }
+    Ok(tree.apply_batch(batch)?)
 }
 
 /// The newest number that is worked in; 0 when there is none.
@@ -199,12 +218,7 @@ impl Chunk {
     }
 
     fn push(&mut self, seq: u64) {
-        let mut distance = seq - self.last;
-        while distance > 0x7F {
-            self.distances.push((distance & 0x7F) as u8 | 0x80);
-            distance >>= 7;
-        }
-        self.distances.push((distance & 0x7F) as u8);
+        varint::push(&mut self.distances, seq - self.last);
         self.last = seq;
         self.count += 1;
     }
@@ -216,21 +230,11 @@ impl Chunk {
             .map(u64::from_be_bytes)
             .ok_or_else(|| bad("its key is not of 13 bytes"))?;
         let mut chunk = Self::begin(first);
-        let (mut distance, mut shift) = (0_u64, 0);
-        for byte in value {
-            if shift > 63 {
-                return Err(bad("a distance is longer than 64 bits"));
-            }
-            distance |= u64::from(byte & 0x7F) << shift;
-            shift += 7;
-            if byte & 0x80 == 0 {
-                chunk.last = chunk
-                    .last
-                    .checked_add(distance)
-                    .ok_or_else(|| bad("a number is past the highest"))?;
-                chunk.count += 1;
-                (distance, shift) = (0, 0);
-            }
+        let mut rest = value;
+        while !rest.is_empty() {
+            let next = varint::take(&mut rest).and_then(|far| chunk.last.checked_add(far));
+            chunk.last = next.ok_or_else(|| bad("it is not a sequence of distances"))?;
+            chunk.count += 1;
         }
         chunk.distances = value.to_vec();
         Ok(chunk)
@@ -238,15 +242,10 @@ impl Chunk {
 
     fn numbers(&self) -> Vec<u64> {
         let mut numbers = vec![self.first];
-        let (mut at, mut distance, mut shift) = (self.first, 0_u64, 0);
-        for byte in &self.distances {
-            distance |= u64::from(byte & 0x7F) << shift;
-            shift += 7;
-            if byte & 0x80 == 0 {
-                at += distance;
-                numbers.push(at);
-                (distance, shift) = (0, 0);
-            }
+        let (mut at, mut rest) = (self.first, self.distances.as_slice());
+        while let Some(far) = varint::take(&mut rest) {
+            at += far;
+            numbers.push(at);
         }
         numbers
     }
@@ -328,6 +327,6 @@ mod tests {
         tree.insert(door.key(5), &[0xFF; 12]).unwrap();
         let found: Result<Vec<_>, _> = rising(&tree, door, 0, u64::MAX).unwrap().collect();
         let error = found.unwrap_err().to_string();
-        assert!(error.contains("longer than 64 bits"), "{error}");
+        assert!(error.contains("not a sequence of distances"), "{error}");
     }
 }

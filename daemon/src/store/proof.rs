@@ -1,5 +1,7 @@
 //! The heads of both chains, and rows with all that is needed to check them elsewhere.
 
+use sled::IVec;
+
 use super::chain::{Domain, Hash};
 use super::envelope::{Envelope, Salt};
 use super::{EventReader, Store, StoreError, audit, rows};
@@ -86,8 +88,8 @@ impl Store {
     }
 }
 
-fn value(row: sled::Result<(sled::IVec, sled::IVec)>) -> sled::Result<sled::IVec> {
-    row.map(|(_, value)| value)
+fn value<E: Into<StoreError>>(row: Result<(IVec, IVec), E>) -> Result<IVec, StoreError> {
+    row.map(|(_, value)| value).map_err(Into::into)
 }
 
 fn page(
@@ -95,7 +97,7 @@ fn page(
     previous: Hash,
     first: u64,
     limit: usize,
-    values: impl Iterator<Item = sled::Result<sled::IVec>>,
+    values: impl Iterator<Item = Result<IVec, StoreError>>,
 ) -> Result<Proof, StoreError> {
     let mut rows = Vec::new();
     let mut bytes = 0;

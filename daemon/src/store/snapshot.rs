@@ -34,10 +34,30 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    const fn tree(self, trees: &Trees) -> &Tree {
+    fn get(self, trees: &Trees, key: &[u8]) -> Result<Option<IVec>, StoreError> {
         match self {
-            Self::Table => &trees.table,
-            Self::Kept => &trees.kept,
+            Self::Table => trees.table.get(key),
+            Self::Kept => Ok(trees.kept.get(key)?),
+        }
+    }
+
+    /// At most `limit` rows from a key on.
+    fn rows(
+        self,
+        trees: &Trees,
+        from: &[u8],
+        limit: usize,
+    ) -> Result<BTreeMap<Vec<u8>, IVec>, StoreError> {
+        let owned = |(key, value): (IVec, IVec)| (key.to_vec(), value);
+        match self {
+            Self::Table => {
+                let rows = trees.table.range(from..).take(limit);
+                rows.map(|row| Ok(owned(row?))).collect()
+            }
+            Self::Kept => {
+                let rows = trees.kept.range(from..).take(limit);
+                rows.map(|row| Ok(owned(row?))).collect()
+            }
         }
     }
 
@@ -88,7 +108,7 @@ impl Watching {
         let Some(noted) = self.0.upgrade() else {
             return Ok(());
         };
-        let (tree, at) = (part.tree(trees), part.at());
+        let at = part.at();
         for key in keys {
             let mut noted = lock(&noted);
             if noted.is_lost
@@ -97,7 +117,7 @@ impl Watching {
             {
                 continue;
             }
-            let before = tree.get(key)?;
+            let before = part.get(trees, key)?;
             noted.bytes += key.len() + before.as_ref().map_or(0, |value| value.len());
             noted.rows[at].insert(key.to_vec(), before);
             if noted.bytes > NOTED_BYTES_MAX {
@@ -206,11 +226,7 @@ impl Snapshot {
         let from = lock(&self.noted).passed[at].clone();
         let audit_end = rows::audit(self.heads.audit.seq);
         self.shared.read(|trees| {
-            let mut found = BTreeMap::new();
-            for row in part.tree(trees).range(from.as_slice()..).take(limit) {
-                let (key, value) = row?;
-                found.insert(key.to_vec(), value);
-            }
+            let mut found = part.rows(trees, &from, limit)?;
             let is_end = found.len() < limit;
             let until = match found.last_key_value() {
                 Some((last, _)) if !is_end => [last.as_slice(), &[0]].concat(),

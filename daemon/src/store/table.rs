@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use doorward_core::ids::Actor;
 use doorward_core::model::{Change, Kind, Record, RecordRef, TableDelta, ValidatedChange};
 use doorward_core::time::Wall;
-use sled::{Batch, IVec, Tree};
+use sled::IVec;
 
 use super::chain::Hash;
 use super::database::check_size;
 use super::encoding::{RECORD_BYTES_MAX, value_of};
-use super::journal::ROWS_BETWEEN_EVENTS;
+use super::journal::{ROWS_BETWEEN_EVENTS, ROWS_TOGETHER};
+use super::packed::Packed;
 use super::{StoreError, audit, records, rows};
 
 /// The most records that one change may put or take away, those that follow from others included.
@@ -57,7 +58,7 @@ pub(super) struct Before {
 }
 
 /// The table's revision; 0 when it is new.
-pub(super) fn revision(table: &Tree) -> Result<u64, StoreError> {
+pub(super) fn revision(table: &Packed) -> Result<u64, StoreError> {
     let Some(value) = table.get(rows::REVISION)? else {
         return Ok(0);
     };
@@ -69,7 +70,7 @@ pub(super) fn revision(table: &Tree) -> Result<u64, StoreError> {
 }
 
 /// The next free id of a kind.
-pub(super) fn next_id(table: &Tree, kind: Kind) -> Result<u32, StoreError> {
+pub(super) fn next_id(table: &Packed, kind: Kind) -> Result<u32, StoreError> {
     let row = rows::next_id(kind);
     let Some(value) = table.get(row)? else {
         return Ok(1);
@@ -86,7 +87,7 @@ fn number(row: &[u8], value: &[u8]) -> Result<u32, StoreError> {
 
 /// Works out what a change does to the table. `pause` is called now and then.
 pub(super) fn prepare(
-    table: &Tree,
+    table: &Packed,
     actor: &Actor,
     note: &ChangeNote,
     change: ValidatedChange,
@@ -140,7 +141,7 @@ pub(super) fn prepare(
 
 impl Prepared {
     /// What will take the batch back.
-    pub(super) fn undo_of_batch(&self, table: &Tree) -> Result<Undo, StoreError> {
+    pub(super) fn undo_of_batch(&self, table: &Packed) -> Result<Undo, StoreError> {
         let mut rows = Vec::with_capacity(self.rows.len());
         for row in self.rows.keys() {
             rows.push((row.clone(), table.get(row)?));
@@ -152,59 +153,53 @@ impl Prepared {
     }
 
     /// Writes the change to the tree as one batch.
-    pub(super) fn write_batch(&self, table: &Tree) -> Result<(), StoreError> {
-        let mut batch = Batch::default();
-        for (row, value) in &self.rows {
-            match value {
-                Some(value) => batch.insert(row.as_slice(), value.as_slice()),
-                None => batch.remove(row.as_slice()),
-            }
-        }
-        Ok(table.apply_batch(batch)?)
+    pub(super) fn write_batch(&self, table: &Packed) -> Result<(), StoreError> {
+        let rows = self.rows.iter();
+        table.apply(rows.map(|(row, value)| (row.as_slice(), value.as_deref())))
     }
 
     /// Carries out a change that the journal has decided, the revision last. `pause` is called
     /// now and then.
     pub(super) fn carry_out(
         &self,
-        table: &Tree,
+        table: &Packed,
         mut pause: impl FnMut(),
     ) -> Result<(), StoreError> {
         let revision = self.rows.get_key_value(rows::REVISION);
-        let others = self.rows.iter().filter(|(row, _)| *row != rows::REVISION);
-        for (at, (row, value)) in others.chain(revision).enumerate() {
-            match value {
-                Some(value) => drop(table.insert(row, value.as_slice())?),
-                None => drop(table.remove(row)?),
+        let mut others = self.rows.iter().filter(|(row, _)| *row != rows::REVISION);
+        loop {
+            let some: Vec<_> = others.by_ref().take(ROWS_TOGETHER).collect();
+            if some.is_empty() {
+                break;
             }
-            if at % ROWS_BETWEEN_EVENTS == ROWS_BETWEEN_EVENTS - 1 {
-                pause();
-            }
+            table.apply(
+                some.into_iter()
+                    .map(|(row, value)| (row.as_slice(), value.as_deref())),
+            )?;
+            pause();
         }
-        Ok(())
+        table.apply(
+            revision
+                .into_iter()
+                .map(|(row, value)| (row.as_slice(), value.as_deref())),
+        )
     }
 }
 
 impl Before {
     /// Takes the change back if it is in the table.
-    pub(super) fn restore(&self, table: &Tree) -> Result<(), StoreError> {
+    pub(super) fn restore(&self, table: &Packed) -> Result<(), StoreError> {
         if revision(table)? != self.revision {
             return Ok(());
         }
-        let mut batch = Batch::default();
-        for (row, value) in &self.rows {
-            match value {
-                Some(value) => batch.insert(row.as_slice(), value),
-                None => batch.remove(row.as_slice()),
-            }
-        }
-        Ok(table.apply_batch(batch)?)
+        let rows = self.rows.iter();
+        table.apply(rows.map(|(row, value)| (row.as_slice(), value.as_deref())))
     }
 }
 
 /// A change being worked out: the tree, and over it the rows written so far.
 struct Work<'a> {
-    table: &'a Tree,
+    table: &'a Packed,
     actor: &'a Actor,
     note: &'a ChangeNote,
     revision: u64,

@@ -11,8 +11,9 @@ use doorward_core::model::{
     RecordRef, Schedule, Share, User,
 };
 use doorward_core::view::CardIdentity;
-use sled::{IVec, Tree};
+use sled::IVec;
 
+use super::packed::Packed;
 use super::rows::{self, Index};
 use super::shared::Shared;
 use super::{StoreError, records, table};
@@ -363,7 +364,7 @@ fn behind(mut row: Vec<u8>) -> Vec<u8> {
     row
 }
 
-fn record(table: &Tree, reference: RecordRef) -> Result<Option<Record>, StoreError> {
+fn record(table: &Packed, reference: RecordRef) -> Result<Option<Record>, StoreError> {
     let row = rows::record(reference);
     table
         .get(&row)?

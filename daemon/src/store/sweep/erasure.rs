@@ -5,9 +5,10 @@ use std::collections::{BTreeSet, VecDeque};
 use doorward_core::card::CardBits;
 use doorward_core::ids::UserId;
 use doorward_core::model::{Credential, CredentialData, Record, RecordRef};
-use sled::{Batch, Tree};
 
 use super::super::database::Trees;
+use super::super::packed::Packed;
+use super::super::postings::{self, Subject};
 use super::super::{StoreError, alarms, audit, events, rows, salt, table};
 use super::{Budget, EraseRequest, Step};
 
@@ -44,7 +45,7 @@ impl Erasure {
     }
 
     /// Those who were not done with when the store was closed.
-    pub(super) fn waiting(table: &Tree) -> Result<VecDeque<Self>, StoreError> {
+    pub(super) fn waiting(table: &Packed) -> Result<VecDeque<Self>, StoreError> {
         let waiting = table.scan_prefix(rows::ERASURES).keys();
         waiting
             .map(|row| Ok(Self::of(UserId(rows::found(&row?)?))))
@@ -71,10 +72,10 @@ impl Erasure {
             after: None,
         };
         let (_, entry) = audit::encode(newest + 1, &hash, &public, &nothing, &salt()?)?;
-        let mut batch = Batch::default();
-        batch.insert(&rows::audit(newest + 1), entry);
-        batch.insert(rows::erasure(user), &[]);
-        table.apply_batch(batch)?;
+        let (noted, begun) = (rows::audit(newest + 1), rows::erasure(user));
+        let mut both = [(&noted[..], &entry[..]), (&begun[..], &[])];
+        both.sort_unstable();
+        table.apply(both.map(|(row, value)| (row, Some(value))))?;
         for name in &request.kept {
             trees.kept.remove(name)?;
         }
@@ -115,7 +116,7 @@ impl Erasure {
 
     fn audit(
         &mut self,
-        table: &Tree,
+        table: &Packed,
         mut next: u64,
         budget: &mut Budget,
     ) -> Result<(u64, Step), StoreError> {
@@ -185,10 +186,14 @@ impl Erasure {
             let is_theirs = event.user == Some(self.user)
                 || event.card.is_some_and(|card| self.cards.contains(&card));
             if is_theirs {
+                // First, so that a cut leaves nothing of it behind an erased row.
+                if let Some(user) = event.user {
+                    postings::forget(&trees.postings, Subject::User(user), next - 1)?;
+                }
+                alarms::forget(&trees.alarms, next - 1)?;
                 trees
                     .events
                     .insert(key, events::erased(next - 1, &value)?)?;
-                alarms::forget(&trees.alarms, next - 1)?;
                 budget.written -= 1;
             }
         }

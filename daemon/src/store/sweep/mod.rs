@@ -13,11 +13,11 @@ use std::time::Duration;
 
 use doorward_core::ids::{Actor, UserId};
 use doorward_core::time::Wall;
-use sled::Tree;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::database::Trees;
+use super::packed::Packed;
 use super::snapshot::Snapshot;
 use super::thread::Worker;
 use super::{Store, StoreError};
@@ -104,7 +104,7 @@ impl Budget {
 
 impl Sweep {
     /// Goes on with what was asked for before the store was closed.
-    pub(super) fn open(table: &Tree) -> Result<Self, StoreError> {
+    pub(super) fn open(table: &Packed) -> Result<Self, StoreError> {
         let erasures = Erasure::waiting(table)?;
         let due = (!erasures.is_empty()).then(Instant::now);
         Ok(Self {

@@ -7,6 +7,7 @@ use doorward_core::time::Wall;
 use sled::Tree;
 
 use super::super::database::Trees;
+use super::super::postings::{self, Subject};
 use super::super::{StoreError, alarms, events};
 use super::{Budget, Step};
 
@@ -123,8 +124,12 @@ impl Pass {
             let door = event.door.filter(|door| known.contains_key(door));
             let names = event.user.is_some() || event.credential.is_some() || event.card.is_some();
             if names && self.doors.contains(&door.unwrap_or(NO_DOOR)) {
-                trees.events.insert(key, events::erased(seq, &value)?)?;
+                // First, so that a cut leaves nothing of it behind an erased row.
+                if let Some(user) = event.user {
+                    postings::forget(&trees.postings, Subject::User(user), seq)?;
+                }
                 alarms::forget(&trees.alarms, seq)?;
+                trees.events.insert(key, events::erased(seq, &value)?)?;
                 budget.written -= 1;
             }
             self.next = seq + 1;

@@ -171,7 +171,7 @@ fn rows_are_found_by_whom_where_what_and_when() {
     let all: Vec<(u64, Event)> = (1..=6_000)
         .map(|seq| {
             // Several events may share a moment.
-            at += below(3) as i64;
+            at += below(3).cast_signed();
             let mut event = event(at);
             event.user = (below(4) > 0).then(|| UserId(below(5) as u32));
             event.door = (below(9) > 0).then(|| DoorId(below(3) as u32));
@@ -191,8 +191,8 @@ fn rows_are_found_by_whom_where_what_and_when() {
             user: (below(2) == 0).then(|| UserId(below(6) as u32)),
             door: (below(2) == 0).then(|| DoorId(below(4) as u32)),
             kind: (below(3) == 0).then_some(EventKind::Denied),
-            from: (below(3) == 0).then(|| Wall(below(7_000) as i64)),
-            until: (below(3) == 0).then(|| Wall(below(7_000) as i64)),
+            from: (below(3) == 0).then(|| Wall(below(7_000).cast_signed())),
+            until: (below(3) == 0).then(|| Wall(below(7_000).cast_signed())),
         };
         let mut expect: Vec<u64> = all
             .iter()

@@ -126,13 +126,58 @@ fn a_damaged_database_is_refused_and_left_alone() {
 fn a_table_of_a_newer_schema_is_refused() {
     let folder = Site::new().stopped();
     tamper(&folder, |database| {
-        let table = &database.trees.table;
+        let table = &database.trees.old_table;
         table.insert(rows::SCHEMA, &7u32.to_be_bytes()).unwrap();
     });
     assert_eq!(
         refusal(&folder),
-        "`…/table` has schema version 7, this version reads up to 1; install a newer version"
+        "`…/table` has schema version 7, this version reads up to 2; install a newer version"
     );
+}
+
+/// A folder as an older version left it: every row of the table in a row of sled.
+fn of_an_older_version(copied_already: usize) -> TempDir {
+    let site = Site::new();
+    for id in 1..=300 {
+        site.commit(&[put(place(id))]).unwrap();
+    }
+    let folder = site.stopped();
+    tamper(&folder, |database| {
+        let (new, old) = (&database.trees.table, &database.trees.old_table);
+        old.clear().unwrap();
+        let all: Vec<_> = new.range::<&[u8]>(..).map(Result::unwrap).collect();
+        new.apply(
+            all.iter()
+                .skip(copied_already)
+                .map(|(key, _)| (key.as_ref(), None)),
+        )
+        .unwrap();
+        for (key, value) in all {
+            old.insert(key, value).unwrap();
+        }
+        old.insert(rows::SCHEMA, &1u32.to_be_bytes()).unwrap();
+        new.apply([(rows::SCHEMA, None)]).unwrap();
+    });
+    folder
+}
+
+#[test]
+fn a_table_of_an_older_version_is_brought_along() {
+    for copied_already in [0, 1, 150] {
+        let site = Site::at(of_an_older_version(copied_already)).reopened();
+        let places = site.store.view().list::<Place>(None, usize::MAX).unwrap();
+        assert_eq!(places.len(), 300);
+        assert_eq!(site.store.view().revision().unwrap(), 300);
+        assert_eq!(site.store.verify_audit(1).unwrap(), 300);
+        assert_eq!(site.commit(&[put(place(301))]).unwrap().revision, 301);
+        let folder = site.stopped();
+        tamper(&folder, |database| {
+            let old = database.trees.old_table.iter().map(Result::unwrap);
+            let old: Vec<_> = old.collect();
+            // An older version finds what it refuses, and nothing else.
+            assert_eq!(old, [(rows::SCHEMA.into(), (&2u32.to_be_bytes()).into())]);
+        });
+    }
 }
 
 #[test]

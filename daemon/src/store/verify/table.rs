@@ -182,7 +182,7 @@ impl Table {
     fn name_indexes(&mut self, snapshot: &Snapshot) -> Result<(), StoreError> {
         let (mut found, mut expected) = (BTreeSet::new(), BTreeSet::new());
         snapshot.read(|trees| {
-            for row in &trees.table {
+            for row in trees.table.range::<&[u8]>(..) {
                 let (key, value) = row?;
                 if rows::is_index(&key) {
                     found.insert(key.to_vec());
