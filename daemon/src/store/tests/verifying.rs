@@ -150,9 +150,10 @@ fn a_record_that_cannot_be_read_is_found() {
 #[test]
 fn a_record_in_anothers_place_is_found() {
     let faults = faults(|db| {
-        let users = table(db).scan_prefix([0x13]).take(2).map(Result::unwrap);
+        let table = table(db);
+        let users = table.scan_prefix([0x13]).take(2).map(Result::unwrap);
         let users: Vec<_> = users.collect();
-        table(db).insert(&users[0].0, &users[1].1).unwrap();
+        table.insert(&users[0].0, &users[1].1).unwrap();
     });
     assert!(
         faults
