@@ -5,6 +5,7 @@ pub mod attacks;
 pub mod bench;
 pub mod broker;
 pub mod card_peer;
+pub mod converter;
 pub mod daemon;
 pub mod fuzz;
 pub mod kill;

@@ -19,11 +19,12 @@ use doorward_core::model::{
     AuthMethod, Authentication, Change, Credential, CredentialData, CredentialState, Door,
     DoorWiring, Grant, Key, OutputPoint, Place, Record, User, UserState,
 };
+use doorward_tests::converter::Converter;
 use doorward_tests::daemon::Daemon;
 use doorward_tests::modbus_board::{BoardReport, Boards, tcp_boards};
 use doorward_wire::card::{CardFields, FormatTable};
 
-use peers::{Converter, Device, DeviceOrder, DeviceReport, modbus_device};
+use peers::{Device, DeviceOrder, DeviceReport, modbus_device};
 
 /// Long enough for anything on a slow and busy machine.
 const SOON: Duration = Duration::from_secs(60);
@@ -42,8 +43,8 @@ struct Site {
 impl Site {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let hex = Converter::plug(folder.path().join("hex"));
-        let rdm = Converter::plug(folder.path().join("rdm"));
+        let hex = Converter::plug(folder.path().join("hex")).unwrap();
+        let rdm = Converter::plug(folder.path().join("rdm")).unwrap();
         let (device, device_port) = modbus_device(7);
         let (board, board_port) = tcp_boards(&[1]).unwrap();
         let path = |name: &str| folder.path().join(name).display().to_string();
@@ -239,12 +240,14 @@ fn cards_and_pins_come_from_every_kind_of_converter() {
             matches!(report, DeviceReport::Read).then_some(())
         })
         .unwrap();
-    site.hex.send(b"26:254008A\r\n");
+    site.hex.send(b"26:254008A\r\n").unwrap();
     site.assert_granted(1, 1);
 
-    site.rdm.send(b"\x0262E3086CED08\x03");
+    site.rdm.send(b"\x0262E3086CED08\x03").unwrap();
     // The reader goes on sending a tag that stays.
-    site.rdm.send(b"\x0262E3086CED08\x03\x0262E3086CED08\x03");
+    site.rdm
+        .send(b"\x0262E3086CED08\x03\x0262E3086CED08\x03")
+        .unwrap();
     site.assert_granted(2, 2);
 
     let table = FormatTable::built_in().unwrap();
@@ -260,13 +263,16 @@ fn cards_and_pins_come_from_every_kind_of_converter() {
 
     // The same PIN entry as at any keypad: keys in 4 bits and in 8 bits, `*` begins anew, `#` ends.
     site.hex
-        .send(b"4:9\n4:A\n4:2\n8:87\n4:4\n4:9\n4:5\n4:1\n4:B\n");
+        .send(b"4:9\n4:A\n4:2\n8:87\n4:4\n4:9\n4:5\n4:1\n4:B\n")
+        .unwrap();
     site.assert_granted(4, 3);
 
     // What is no card opens nothing, and stops nobody.
-    site.hex.send(b"26:254008B\r\n26:xyz\n\xFF\xFE\xFD\n1:0\n");
-    site.rdm.send(b"\x0262E3086CED09\x03\x02garbage");
-    site.hex.send(b"26:254008A\r\n");
+    site.hex
+        .send(b"26:254008B\r\n26:xyz\n\xFF\xFE\xFD\n1:0\n")
+        .unwrap();
+    site.rdm.send(b"\x0262E3086CED09\x03\x02garbage").unwrap();
+    site.hex.send(b"26:254008A\r\n").unwrap();
     site.assert_granted(5, 1);
     let denied = site.log(EventKind::Denied);
     let lengths: Vec<_> = denied
@@ -281,7 +287,7 @@ fn cards_and_pins_come_from_every_kind_of_converter() {
 fn a_converter_may_be_unplugged_and_a_device_fall_silent() {
     let mut site = Site::start();
     for _ in 0..2 {
-        site.hex.unplug();
+        site.hex.unplug().unwrap();
         site.wait_status("the port to be missed", |status| {
             !status.readers[0].online
                 && status
@@ -294,7 +300,7 @@ fn a_converter_may_be_unplugged_and_a_device_fall_silent() {
             let status = client.status().await.unwrap();
             status.readers[1].online
         }));
-        site.hex.replug();
+        site.hex.replug().unwrap();
         site.wait_status("the converter to be back", |status| {
             status.readers[0].online
                 && status
@@ -303,7 +309,7 @@ fn a_converter_may_be_unplugged_and_a_device_fall_silent() {
                     .all(|alarm| alarm.kind != AlarmKind::PortFailing)
         });
     }
-    site.hex.send(b"26:254008A\r\n");
+    site.hex.send(b"26:254008A\r\n").unwrap();
     site.assert_granted(1, 1);
 
     site.device.send(&DeviceOrder::Silent { on: true }).unwrap();

@@ -160,7 +160,7 @@ async fn change(client: &Client, sample: Sample, sort: usize, pick: u32) -> Resu
 }
 
 /// Writes the whole table, unless a run before has left one of the same size.
-fn lay_table(data: &Path, sample: Sample) -> Result<()> {
+pub(super) fn lay_table(data: &Path, sample: Sample) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -214,13 +214,17 @@ fn wait_warm(folder: &Path) -> Result<()> {
     let log = folder.join("daemon.log");
     let begun = Instant::now();
     while begun.elapsed() < WARM {
-        let text = std::fs::read_to_string(&log)?;
-        if text.contains("the access index is warm") {
+        if log_says(&log, "the access index is warm")? {
             return Ok(());
         }
         std::thread::sleep(LOOK);
     }
     anyhow::bail!("the index was not warm within {WARM:?}")
+}
+
+/// Whether a daemon has logged this.
+pub(super) fn log_says(log: &Path, text: &str) -> Result<bool> {
+    Ok(std::fs::read_to_string(log)?.contains(text))
 }
 
 /// What the disk itself needs for a small write that lasts.

@@ -150,7 +150,7 @@ fn thousandths(seconds: f64) -> f64 {
 
 /// Event `nth` of the log, from 1.
 fn event(options: &Options, spread: &mut Spread, nth: u64) -> Event {
-    let at = Wall(FIRST.0 + nth as i64 * APART_MS);
+    let at = Wall(FIRST.0 + nth.cast_signed() * APART_MS);
     let mut event = Event::new(EventKind::Granted, at, ClockTrust::Trusted, 1);
     let user = match nth % RARE {
         0 => RARE_USER,
@@ -218,11 +218,11 @@ fn append(data: &Path, options: &Options) -> Result<Samples> {
 fn ask(daemon: &Daemon, options: &Options) -> Result<[Vec<u64>; 6]> {
     let mut spread = Spread::new(options.seed ^ 0xA5A5);
     let mut pages = [const { Vec::new() }; 6];
-    let days = (options.count as i64 * APART_MS / DAY_MS).max(1) as u64;
+    let days = (options.count.cast_signed() * APART_MS / DAY_MS).max(1) as u64;
     for _ in 0..options.pages {
         let user = UserId(2 + spread.below(u64::from(options.users - 1)) as u32);
         let door = DoorId(1 + spread.below(u64::from(options.doors)) as u32);
-        let day = FIRST.0 + spread.below(days) as i64 * DAY_MS;
+        let day = FIRST.0 + spread.below(days).cast_signed() * DAY_MS;
         let of_all = EventsQuery {
             limit: Some(PAGE),
             ..EventsQuery::default()
@@ -282,14 +282,15 @@ fn files(data: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn disk_bytes(data: &Path) -> Result<u64> {
+/// The files of a folder, in bytes.
+pub(super) fn disk_bytes(data: &Path) -> Result<u64> {
     let sizes = files(data)?.into_iter().map(|file| file.metadata());
     let sizes: std::io::Result<Vec<_>> = sizes.collect();
     Ok(sizes?.iter().map(std::fs::Metadata::len).sum())
 }
 
 /// Has the system forget what it cached of the files, as after a start of the machine.
-fn forget_cached(data: &Path) -> Result<()> {
+pub(super) fn forget_cached(data: &Path) -> Result<()> {
     for path in files(data)? {
         let file = std::fs::File::open(path)?;
         file.sync_all()?;

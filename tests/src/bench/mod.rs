@@ -64,7 +64,8 @@ pub enum Bench {
     /// What `power-cut` records; not a bench
     #[command(hide = true)]
     StoreWork(crate::power_cut::Session),
-    /// How long the access index takes to warm, and how much memory it needs then
+    /// How soon after its start the daemon decides, on a large table and a cold disk; how long the
+    /// access index takes to warm, and how much memory it needs then
     Startup(startup::Options),
     /// Whether schedules are right, against Python's zoneinfo in every time zone
     Schedules(schedules::Options),
