@@ -197,7 +197,7 @@ fn meta_rows_that_are_wrong_are_found() {
         table(db).insert(b"\0zz", b"x").unwrap();
     });
     finds("meta", "is in use", |db| {
-        table(db).insert(b"\0n\x03", &2u32.to_be_bytes()).unwrap();
+        table(db).insert(b"\0n\x03", 2u32.to_be_bytes()).unwrap();
     });
 }
 
