@@ -10,8 +10,8 @@ use doorward_core::event::EventKind;
 use doorward_core::ids::{CredentialId, DoorId, KeyId, PlaceId, UserId};
 use doorward_core::index::AccessIndex;
 use doorward_core::model::{
-    Change, Credential, CredentialData, CredentialState, Door, DoorWiring, Grant, Key, Record,
-    User, UserState,
+    Change, Credential, CredentialData, CredentialState, Door, DoorWiring, Grant, Key, OutputPoint,
+    Record, User, UserState,
 };
 use doorward_core::sample::Sample;
 use serde::Serialize;
@@ -22,11 +22,12 @@ use super::idle::resident_mb;
 use super::progress;
 use crate::converter::Converter;
 use crate::daemon::Daemon;
+use crate::modbus_board::tcp_boards;
 
 /// Between two cards. The reader takes one as soon as its port is open.
 const CARDS_APART: Duration = Duration::from_millis(5);
 /// How long the daemon may take to decide and to warm.
-const WARM: Duration = Duration::from_secs(600);
+const WARM: Duration = Duration::from_secs(120);
 /// The card that is shown, as bits and as its converter sends it.
 const CARD_BITS: &str = "1010110000111100101001011100001100001111";
 const CARD_LINE: &[u8] = b"40:AC3CA5C30F\n";
@@ -115,7 +116,11 @@ fn measure_daemon(folder: &Path, sample: Sample, figures: &mut Figures) -> Resul
         std::fs::remove_file(&link)?;
     }
     let mut converter = Converter::plug(link)?;
-    std::fs::write(folder.join("site.toml"), site_toml(folder, &converter))?;
+    let (_boards, port) = tcp_boards(&[1])?;
+    std::fs::write(
+        folder.join("site.toml"),
+        site_toml(folder, &converter, port),
+    )?;
     furnish(folder, sample)?;
     forget_cached(&data)?;
     figures.disk_mb = Some(super::events::disk_bytes(&data)? / 1_000_000);
@@ -176,6 +181,10 @@ fn furnish(folder: &Path, sample: Sample) -> Result<()> {
             time_zone: "UTC".to_owned(),
             wiring: DoorWiring {
                 entry_readers: vec!["converter".to_owned()],
+                relay: Some(OutputPoint {
+                    board: "cabinet".to_owned(),
+                    output: 1,
+                }),
                 ..DoorWiring::default()
             },
             ..Door::default()
@@ -230,9 +239,10 @@ fn newest_event(folder: &Path) -> u64 {
     newest
 }
 
-fn site_toml(folder: &Path, converter: &Converter) -> String {
+fn site_toml(folder: &Path, converter: &Converter, board: u16) -> String {
     format!(
-        "{}[[wiegand]]\nname = \"converter\"\nprofile = \"wiegand-hex-lines\"\nport = {:?}\n",
+        "{}[[board]]\nname = \"cabinet\"\nprofile = \"generic-coil\"\naddress = \"127.0.0.1:{board}\"\n\
+         [[wiegand]]\nname = \"converter\"\nprofile = \"wiegand-hex-lines\"\nport = {:?}\n",
         super::change::site_toml(folder),
         converter.path(),
     )
