@@ -66,7 +66,11 @@ impl Clock {
     #[must_use]
     pub fn now(&self) -> Now {
         let elapsed = self.started.elapsed();
-        let raw = self.raw_wall(elapsed);
+        self.tell(elapsed, self.raw_wall(elapsed))
+    }
+
+    /// The present, where the system's clock shows `raw`, in milliseconds since the epoch.
+    fn tell(&self, elapsed: Duration, raw: i64) -> Now {
         let floor = self.floor_ms.fetch_max(raw, Ordering::Relaxed);
         let trust = if self.trusted.load(Ordering::Relaxed) {
             ClockTrust::Trusted
@@ -89,11 +93,17 @@ impl Clock {
     /// Looks again whether wall time may be believed, and says so.
     pub fn check_trust(&self) -> ClockTrust {
         let raw = self.raw_wall(self.started.elapsed());
-        let behind = raw + STEP_TOLERANCE_MS < self.floor_ms.load(Ordering::Relaxed);
-        let trusted = match self.source {
-            WallSource::System => !behind && (is_synchronised() || was_set_from_rtc()),
-            WallSource::SystemTrusted | WallSource::Simulated { .. } => !behind,
+        let is_set = match self.source {
+            WallSource::System => is_synchronised() || was_set_from_rtc(),
+            WallSource::SystemTrusted | WallSource::Simulated { .. } => true,
         };
+        self.judge(raw, is_set)
+    }
+
+    /// Whether a clock that shows `raw` may be believed, of which the system says that it was set.
+    fn judge(&self, raw: i64, is_set: bool) -> ClockTrust {
+        let behind = raw + STEP_TOLERANCE_MS < self.floor_ms.load(Ordering::Relaxed);
+        let trusted = is_set && !behind;
         self.trusted.store(trusted, Ordering::Relaxed);
         if trusted {
             ClockTrust::Trusted
@@ -150,6 +160,69 @@ mod tests {
     fn a_trusted_clock_ahead_of_the_log_is_trusted() {
         let clock = Clock::new(WallSource::SystemTrusted, Some(Wall(1_000)));
         assert_eq!(clock.now().trust, ClockTrust::Trusted);
+    }
+
+    const HOUR: i64 = 3_600_000;
+
+    /// A clock at `at`, which the test then sets as it likes.
+    fn at(at: i64) -> Clock {
+        Clock::new(WallSource::SystemTrusted, None).with_floor(at)
+    }
+
+    impl Clock {
+        fn with_floor(self, at: i64) -> Self {
+            self.floor_ms.store(at, Ordering::Relaxed);
+            self
+        }
+
+        /// What it tells once the system's clock shows `raw`, and trust was looked at.
+        fn shows(&self, raw: i64, is_set: bool) -> (i64, ClockTrust) {
+            self.judge(raw, is_set);
+            let now = self.tell(Duration::ZERO, raw);
+            (now.wall.0, now.trust)
+        }
+    }
+
+    #[test]
+    fn a_clock_set_back_is_not_believed_until_it_has_caught_up() {
+        let start = 1_700_000_000_000;
+        let clock = at(start);
+        assert_eq!(clock.shows(start, true), (start, ClockTrust::Trusted));
+        // An hour back: time stands still, and nobody believes it.
+        for passed in [0, HOUR / 2, HOUR - STEP_TOLERANCE_MS - 1] {
+            let shown = clock.shows(start - HOUR + passed, true);
+            assert_eq!(shown, (start, ClockTrust::Untrusted), "{passed} ms later");
+        }
+        let shown = clock.shows(start + 1, true);
+        assert_eq!(shown, (start + 1, ClockTrust::Trusted));
+        // What network time corrects now and then, a leap second among it, is no step.
+        let shown = clock.shows(start - 999, true);
+        assert_eq!(shown, (start + 1, ClockTrust::Trusted));
+    }
+
+    #[test]
+    fn a_clock_set_forward_is_followed_and_cannot_be_taken_back() {
+        let start = 1_700_000_000_000;
+        let clock = at(start);
+        let far = start + 24 * HOUR;
+        assert_eq!(clock.shows(far, true), (far, ClockTrust::Trusted));
+        // Events may be dated so by now: what is told stays, and is not believed.
+        assert_eq!(clock.shows(start, true), (far, ClockTrust::Untrusted));
+    }
+
+    #[test]
+    fn without_a_clock_at_boot_the_newest_event_tells_the_time_until_it_is_set() {
+        let newest = 1_700_000_000_000;
+        let clock = at(newest);
+        // A Raspberry Pi without a clock begins at the last time that was saved, or in 1970.
+        for raw in [0, newest - 24 * HOUR] {
+            assert_eq!(clock.shows(raw, false), (newest, ClockTrust::Untrusted));
+        }
+        // It runs ahead of the log and was not set: it may be anything.
+        let ahead = clock.shows(newest + 5, false);
+        assert_eq!(ahead, (newest + 5, ClockTrust::Untrusted));
+        let set = clock.shows(newest + HOUR, true);
+        assert_eq!(set, (newest + HOUR, ClockTrust::Trusted));
     }
 
     #[test]

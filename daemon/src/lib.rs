@@ -6,6 +6,7 @@
 //!   change the table.
 //! - [`serial`] and [`gpio`]: the only modules that open serial ports and GPIO chips.
 //! - [`config`]: `site.toml`. [`system`]: logging, systemd, signals, exit codes.
+//! - [`vault`]: checks of the store, backups, and what is made of them.
 //! - [`presets`]: what is shipped to begin with.
 //! - [`run`]: puts them together and takes them apart again.
 
@@ -27,3 +28,4 @@ pub mod serial;
 pub mod store;
 pub mod system;
 pub mod uplink;
+pub mod vault;

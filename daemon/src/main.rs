@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use doorwardd::guard;
-use doorwardd::run::{self, Options};
+use doorwardd::run::{self, Answer, OpenWith, Options};
 use doorwardd::system::exit::Exit;
 use log::LevelFilter;
 
@@ -54,13 +54,47 @@ enum Command {
     /// The unit runs it after every stop; where there is nothing to do it does nothing. Ends with 69
     /// when a board does not answer, with 75 while a daemon lives.
     Release,
+    /// Check every invariant of the store that the configuration names, without touching it; no daemon
+    /// may run on it (of a running one ask `doorward verify`).
+    Verify {
+        /// Where a copy has room; the folder for temporary files without it.
+        #[arg(long, value_name = "FOLDER")]
+        scratch: Option<PathBuf>,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Restore a backup: the store, the readers' keys and the configuration. What is there is moved
+    /// aside, never overwritten.
+    Restore {
+        /// The backup.
+        file: PathBuf,
+        /// The passphrase is on the first line of this file, `-` for standard input.
+        #[arg(
+            long,
+            value_name = "FILE",
+            conflicts_with = "identity",
+            required_unless_present = "identity"
+        )]
+        passphrase_file: Option<PathBuf>,
+        /// The secret key of age is in this file.
+        #[arg(long, value_name = "FILE")]
+        identity: Option<PathBuf>,
+        /// Keep the configuration that is there, and do not restore the one in the backup.
+        #[arg(long)]
+        keep_config: bool,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
     /// Let the relays go when the daemon dies; the daemon starts it.
     #[command(hide = true)]
     Guard,
 }
 
 const EXIT_CODES: &str = "\
-Exit codes (sysexits.h): 0 stopped in order, 64 wrong command line, 69 something needed cannot be \
+Exit codes (sysexits.h): 0 stopped in order, 64 wrong command line, 65 a store or a \
+backup that does not hold, 69 something needed cannot be \
 reached, 70 a fault of the daemon, 74 a file cannot be read or written, 75 the store is in use, \
 77 permission denied, 78 wrong configuration.";
 
@@ -84,7 +118,36 @@ fn main() -> ExitCode {
         Command::Check => run::check(&options),
         Command::Adopt { name, bus, address } => run::adopt(&options.config, &bus, &name, address),
         Command::Release => guard::let_go(&options.config, options.log),
+        Command::Verify { scratch, json } => {
+            run::verify(&options.config, scratch.as_deref(), answer(json))
+        }
+        Command::Restore {
+            file,
+            passphrase_file,
+            identity,
+            keep_config,
+            json,
+        } => {
+            let open_with = match (passphrase_file, identity) {
+                (Some(path), _) => OpenWith::PassphraseFile(path),
+                (None, identity) => OpenWith::IdentityFile(identity.unwrap_or_default()),
+            };
+            run::restore(
+                &file,
+                &options.config,
+                &open_with,
+                keep_config,
+                answer(json),
+            )
+        }
         Command::Guard => guard::stand(&options.config, options.log),
     }
     .into()
+}
+
+const fn answer(json: bool) -> Answer {
+    match json {
+        true => Answer::Json,
+        false => Answer::Text,
+    }
 }

@@ -64,6 +64,8 @@ pub enum Action {
     KeyReaders,
     /// Erase the personal data of somebody, for good.
     ErasePerson,
+    /// Make backups, and break them off.
+    BackUp,
     /// Check the store, and read both logs with what proves them.
     Prove,
 }

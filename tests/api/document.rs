@@ -19,6 +19,7 @@ get    /v1/areas/{id}
 put    /v1/areas/{id}
 get    /v1/areas/{id}/inside
 get    /v1/audit/proof
+post   /v1/backup
 get    /v1/buses
 post   /v1/buses/{name}/cancel
 get    /v1/buses/{name}/job
@@ -120,6 +121,9 @@ get    /v1/users/{id}/keys
 delete /v1/users/{id}/keys/{key}
 put    /v1/users/{id}/keys/{key}
 delete /v1/users/{id}/keys/{key}/intervals
+get    /v1/vault
+post   /v1/vault/cancel
+post   /v1/verify
 post   /v1/why
 ";
 

@@ -21,6 +21,7 @@ use doorwardd::doors::{DoorsHandle, DoorsRequest, Live};
 use doorwardd::keys::ReaderKeys;
 use doorwardd::readers::{Buses, CardReader};
 use doorwardd::store::{EventSink, Store, StoreOptions, StoreThread};
+use doorwardd::vault::Jobs;
 use tempfile::TempDir;
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinHandle;
@@ -78,6 +79,7 @@ impl Site {
             activate_plans: PlanRule::AlsoAtConsole,
             cards: Arc::new(CardReader::new(FormatTable::built_in().unwrap(), None).unwrap()),
             uplink: watch::channel(UplinkStatus::default()).1,
+            vault: Jobs::new(store.clone(), Arc::clone(&clock), None),
         };
         let path = folder.path().join("api.sock");
         let settings = SocketSettings {

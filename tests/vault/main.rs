@@ -7,6 +7,8 @@
     reason = "tests stop at the first surprise"
 )]
 
+mod backup;
+mod claims;
 #[path = "../console/daemon.rs"]
 #[allow(dead_code, reason = "shared with the tests of the console")]
 mod daemon;

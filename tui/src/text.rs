@@ -190,6 +190,7 @@ pub const fn alarm(kind: AlarmKind) -> &'static str {
         AlarmKind::ReaderAddressShared => "several readers at one address",
         AlarmKind::BoardOffline => "relay board does not answer",
         AlarmKind::ClockNotTrusted => "clock is not trusted",
+        AlarmKind::BackupFailing => "no backup was made",
         AlarmKind::StorageFailing => "storage is failing",
         AlarmKind::UplinkDown => "broker cannot be reached",
         AlarmKind::InputFault => "wires of an input are cut or touch each other",

@@ -36,6 +36,7 @@ mod resource;
 mod schedule;
 mod sse;
 mod status;
+mod vault;
 mod why;
 
 pub use alarm::{AlarmNote, AlarmsPage, AlarmsQuery};
@@ -65,6 +66,7 @@ pub use schedule::{
 };
 pub use sse::{SSE_EVENT_MAX, SseError, SseEvent, SseParser};
 pub use status::{ApiInfo, Status, StorageState, StorageStatus, UplinkState, UplinkStatus};
+pub use vault::{BackupBody, BackupMade, CheckResult, VaultJob, VaultJobKind, VaultJobState};
 pub use why::{EventWhy, UserAccess, WhyRequest, WhySubject};
 
 /// Where the daemon listens unless `site.toml` says otherwise.

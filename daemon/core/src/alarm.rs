@@ -37,6 +37,8 @@ pub enum AlarmKind {
     InputFault,
     /// A fire input has released its doors.
     Fire,
+    /// The backup of the night was not made.
+    BackupFailing,
     /// Somebody is being forced: a duress PIN was entered at a door.
     Duress,
     /// Many denials in a row, or too many wrong PINs, at one reader.

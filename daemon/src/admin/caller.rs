@@ -88,7 +88,8 @@ actions!(
     ActivatePlans,
     KeyReaders,
     ErasePerson,
-    Prove
+    Prove,
+    BackUp
 );
 
 impl<S: Sync, A: Asks> FromRequestParts<S> for May<A> {

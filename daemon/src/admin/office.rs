@@ -18,6 +18,7 @@ use crate::doors::{DoorsError, DoorsHandle};
 use crate::keys::ReaderKeys;
 use crate::readers::{BusRefusal, Buses, CardReader};
 use crate::store::{Store, StoreError, TableView};
+use crate::vault::Jobs;
 use doorward_core::controller::CommandError;
 
 /// What the API is the window to.
@@ -45,6 +46,8 @@ pub struct Office {
     pub cards: Arc<CardReader>,
     /// The way to headquarters.
     pub uplink: watch::Receiver<UplinkStatus>,
+    /// Checks and backups.
+    pub vault: Jobs,
 }
 
 impl fmt::Debug for Office {

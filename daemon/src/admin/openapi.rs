@@ -32,6 +32,7 @@ use super::routes;
         (name = "schedules", description = "Weekly hours"),
         (name = "changes", description = "Many changes as one"),
         (name = "events", description = "The passage log"),
+        (name = "vault", description = "Checking the store, and backing it up"),
         (name = "audit", description = "The admin log"),
         (name = "decisions", description = "Why a door opens or not"),
     ),

@@ -64,6 +64,21 @@ pub struct SiteConfig {
     pub boards: Vec<BoardConfig>,
     /// The broker; `None` for an appliance without headquarters.
     pub uplink: Option<UplinkConfig>,
+    /// Backups by night; `None` for none.
+    pub backup: Option<BackupConfig>,
+}
+
+/// Backups by night.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackupConfig {
+    /// Where to; a folder that is not there is an alarm, and is not made.
+    pub folder: PathBuf,
+    /// The hour of the day, UTC, 0 to 23.
+    pub hour_utc: u8,
+    /// The newest so many are kept, 1 to 1000.
+    pub keep: u16,
+    /// A public key of age's, `age1…`.
+    pub recipient: String,
 }
 
 /// The socket of the local API.

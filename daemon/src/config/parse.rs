@@ -6,8 +6,10 @@ use doorward_wire::card::FORMATS_MAX;
 use doorward_wire::document::{Fields, Findings, Located, Problems, read_document};
 use doorward_wire::wiegand::Keypad;
 
+use crate::vault::lock::Lock;
+
 use super::{
-    ApiConfig, BAUDS, BOARDS_MAX, BUSES_MAX, BoardConfig, BoardTransport, BusConfig,
+    ApiConfig, BAUDS, BOARDS_MAX, BUSES_MAX, BackupConfig, BoardConfig, BoardTransport, BusConfig,
     CONFIG_BYTES_MAX, ClientCertificate, ClockRule, DoorsConfig, GpioBoard, KeySource, Parity,
     PlanRule, READERS_PER_BUS_MAX, ReaderConfig, ReaderSecurity, SiteConfig, UntrustedClock,
     UplinkConfig, UplinkLogin, UplinkTls, WIEGAND_READERS_MAX, WiegandConfig, WiegandPlace,
@@ -72,6 +74,9 @@ fn site(root: &mut Fields<'_>, found: &mut Findings<'_>) -> Option<SiteConfig> {
         .table("uplink", found)
         .map(|fields| uplink(fields, found));
 
+    let backup = root
+        .table("backup", found)
+        .map(|fields| backup(fields, found));
     let uplink = match uplink {
         Some(uplink) => Some(uplink?),
         None => None,
@@ -89,6 +94,28 @@ fn site(root: &mut Fields<'_>, found: &mut Findings<'_>) -> Option<SiteConfig> {
         reader_profiles,
         boards: boards.into_iter().collect::<Option<_>>()?,
         uplink,
+        backup: match backup {
+            Some(backup) => Some(backup?),
+            None => None,
+        },
+    })
+}
+
+fn backup(mut fields: Fields<'_>, found: &mut Findings<'_>) -> Option<BackupConfig> {
+    let folder = fields.required_text_if("folder", PATH_RULE, is_path, found);
+    let is_recipient = |text: &str| Lock::recipient(text).is_ok();
+    let recipient = fields.required_text_if("recipient", RECIPIENT_RULE, is_recipient, found);
+    let mut number = |name, range, unless_said| {
+        let number = fields.number(name, range, found);
+        number.map_or(unless_said, |number| number.value)
+    };
+    let (hour_utc, keep) = (number("hour_utc", 0..=23, 2), number("keep", 1..=1000, 14));
+    fields.refuse_unknown(found);
+    Some(BackupConfig {
+        folder: PathBuf::from(folder?.value),
+        hour_utc: u8::try_from(hour_utc).ok()?,
+        keep: u16::try_from(keep).ok()?,
+        recipient: recipient?.value.to_owned(),
     })
 }
 
@@ -644,6 +671,7 @@ const NAME_RULE: &str = "a text of 1 to 60 letters, digits, spaces, `-`, `_` and
 const PATH_RULE: &str = "an absolute path";
 const SOCKET_RULE: &str = "an absolute path of at most 100 bytes";
 const MODE_RULE: &str = "an octal mode as text, such as \"0660\", that gives nothing to others";
+const RECIPIENT_RULE: &str = "a public key of age, `age1…`, as `age-keygen` prints it";
 const ACCOUNT_RULE: &str = "the name of an account";
 const CREDENTIAL_RULE: &str =
     "the name of a credential: 1 to 100 letters, digits, `-`, `_` and `.`";

@@ -117,6 +117,21 @@ impl KeyFolder {
         sync(&self.path)
     }
 
+    /// What is known of a reader's key, as text, for a backup.
+    pub(crate) fn text_of(&self, reader: &str) -> Result<Option<String>, KeyFolderError> {
+        Ok(self.load(reader)?.map(|ring| ring.to_text()))
+    }
+
+    /// Keeps what a backup knows of a reader's key.
+    pub(crate) fn put_text(&self, reader: &str, text: &str) -> Result<(), String> {
+        let is_name = |letter: char| letter.is_alphanumeric() || " -_.".contains(letter);
+        if reader.is_empty() || !reader.chars().all(is_name) {
+            return Err("that is not the name of a reader".to_owned());
+        }
+        let ring = KeyRing::from_text(text)?;
+        self.save(reader, &ring).map_err(|error| error.to_string())
+    }
+
     /// Seals the file of a reader if it is not yet and can be.
     pub(crate) fn seal_again(&self, reader: &str) -> Result<(), KeyFolderError> {
         let path = self.file(reader);

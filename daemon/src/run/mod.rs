@@ -4,6 +4,7 @@ mod office;
 mod prepare;
 mod retention;
 mod stages;
+mod vault;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use crate::config::{self, AdoptError, ConfigError};
 use crate::system::exit::Exit;
 use crate::system::logging;
 use prepare::Prepared;
+pub use vault::{Answer, OpenWith, restore, verify};
 
 /// How the daemon is started.
 #[derive(Debug, Clone)]

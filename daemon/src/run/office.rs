@@ -25,6 +25,7 @@ use crate::system::exit::Exit;
 use crate::system::notify;
 use crate::system::signals::StopSignals;
 use crate::uplink::{self, Broker, Connection};
+use crate::vault;
 
 /// The longest note of an event, in characters.
 const NOTE_MAX: usize = 200;
@@ -50,6 +51,8 @@ pub(super) struct OfficeSetup {
     pub(super) socket: SocketSettings,
     /// The broker, and its name as people know it.
     pub(super) broker: Option<(String, Broker)>,
+    /// What is backed up.
+    pub(super) appliance: vault::Appliance,
 }
 
 /// Runs the office until a signal says stop, then closes it. The doors go on until their own stop.
@@ -79,6 +82,17 @@ pub(super) async fn run(
         tasks.spawn(until(stop.clone(), minding));
         uplink.task
     });
+    let night = setup.appliance.config.backup.clone();
+    let jobs = vault::Jobs::new(
+        setup.store.clone(),
+        Arc::clone(&setup.clock),
+        Some(setup.appliance),
+    );
+    if let Some(night) = night {
+        let clock = Arc::clone(&setup.clock);
+        let minding = vault::mind(night, jobs.clone(), clock, setup.alarms.clone());
+        tasks.spawn(until(stop.clone(), minding));
+    }
     tasks.spawn(until(
         stop.clone(),
         mind_storage(setup.store.health(), setup.alarms),
@@ -113,6 +127,7 @@ pub(super) async fn run(
         activate_plans: setup.activate_plans,
         cards: setup.cards,
         uplink: uplink_status,
+        vault: jobs.clone(),
     };
     let admin = tokio::spawn(admin::serve(office, socket, Times::default(), stop.clone()));
 
@@ -128,6 +143,7 @@ pub(super) async fn run(
     notify::stopping();
     stop.cancel();
 
+    jobs.stop().await;
     join("admin", admin).await;
     if let Some(task) = uplink_task {
         join("uplink", task).await;

@@ -1,7 +1,7 @@
 //! The stages of a life: open the store, start the doors, open the office, stop in order.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -29,6 +29,7 @@ use crate::store::{StateSink, Store, StoreError, StoreOptions, StoreThread, Tabl
 use crate::system::exit::Exit;
 use crate::system::signals::StopSignals;
 use crate::system::threads::NamedThread;
+use crate::vault::Appliance;
 
 /// Alarms of the office that may wait for the doors.
 const ALARMS_MAX: usize = 16;
@@ -192,6 +193,11 @@ fn serve_on(
         cards: Arc::clone(&prepared.cards),
         socket: prepared.socket.clone(),
         broker: prepared.named_broker(),
+        appliance: Appliance {
+            path: options.config.clone(),
+            config: prepared.config.clone(),
+            credentials: std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from),
+        },
     };
     let summary = prepared.summary();
     let result = office.block_on(office::run(setup, ready, signals, &summary));

@@ -167,6 +167,11 @@ impl Verifier {
         Ok(())
     }
 
+    /// The row that was checked last, and its hash.
+    pub(super) const fn end(&self) -> (u64, Hash) {
+        (self.next - 1, self.previous)
+    }
+
     /// The rows must have reached `until`.
     pub(super) fn finish(self, until: u64) -> Result<(), StoreError> {
         if self.next <= until {

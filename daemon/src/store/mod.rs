@@ -37,6 +37,7 @@ mod packed;
 mod past;
 mod postings;
 mod proof;
+mod rebuild;
 mod records;
 mod room;
 mod rows;
@@ -73,12 +74,15 @@ pub use kept::StateSink;
 pub use open::StoreThread;
 pub use past::{About, ENTRIES_UNDONE_MAX, PastTable};
 pub use proof::{LogHead, LogHeads, Proof, ProofRow};
+pub use rebuild::{Rebuild, RowCheck, RowOf, counts_for_table};
 pub use search::{EventFilter, EventRange, EventsFound};
 pub use sink::{AppendAck, AppendError, EVENTS_QUEUED_MAX, EVENTS_WAITING_MAX, EventSink};
 pub use snapshot::Snapshot;
 pub use sweep::{ERASURES_WAITING_MAX, RetentionRule};
 pub use table::{CHANGE_ROWS_MAX, ChangeNote, NOTE_BYTES_MAX};
-pub use verify::{Check, OfflineError, Verification, VerifyProgress, verify, verify_folder};
+pub use verify::{
+    Check, OfflineError, Verification, VerifyProgress, is_in_use, verify, verify_folder,
+};
 pub use view::{TableRecord, TableView};
 
 use crate::permit::Permit;

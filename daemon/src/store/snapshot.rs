@@ -15,18 +15,18 @@ use super::proof::LogHeads;
 use super::shared::Shared;
 use super::sweep::Order;
 use super::thread::Worker;
-use super::{Store, StoreError, audit, events, rows, table};
+use super::{RowOf, Store, StoreError, audit, events, rows, table};
 
 /// Bytes of old rows that are kept for a reader; a change that would need more makes the snapshot
 /// useless, and the reader begins anew.
 const NOTED_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// A row: key and value.
-pub(crate) type Row = (Vec<u8>, Vec<u8>);
+type Row = (Vec<u8>, Vec<u8>);
 
 /// What is read in rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Part {
+pub(super) enum Part {
     /// Records, index rows, meta rows and the admin log.
     Table,
     /// States of running parts.
@@ -210,8 +210,17 @@ impl Snapshot {
         &self.cursors
     }
 
+    /// The next rows of the table, or of what is kept; none at the end.
+    pub fn rows_of(&self, of: RowOf, limit: usize) -> Result<Vec<Row>, StoreError> {
+        match of {
+            RowOf::Table => self.next_rows(Part::Table, limit),
+            RowOf::Kept => self.next_rows(Part::Kept, limit),
+            RowOf::Cursors | RowOf::Events => Ok(Vec::new()),
+        }
+    }
+
     /// The next rows of a part, in the order of their keys; none at its end. Each row once.
-    pub(crate) fn next_rows(&self, part: Part, limit: usize) -> Result<Vec<Row>, StoreError> {
+    pub(super) fn next_rows(&self, part: Part, limit: usize) -> Result<Vec<Row>, StoreError> {
         loop {
             let (rows, is_end) = self.rows(part, limit)?;
             // Rows that were all written since leave nothing of a piece.

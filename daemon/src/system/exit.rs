@@ -10,6 +10,8 @@ pub enum Exit {
     Ok = 0,
     /// The command line is wrong (`EX_USAGE`).
     Usage = 64,
+    /// What was given is wrong: a store that does not hold, a backup that is damaged (`EX_DATAERR`).
+    Data = 65,
     /// Something that is needed cannot be reached (`EX_UNAVAILABLE`).
     Unavailable = 69,
     /// The daemon's own fault (`EX_SOFTWARE`).

@@ -8,6 +8,7 @@
     reason = "a broken law must stop the fuzzer"
 )]
 
+mod backups;
 mod calendars;
 mod documents;
 mod osdp;
@@ -15,6 +16,7 @@ mod problems;
 mod script;
 mod tables;
 
+pub use backups::backups;
 pub use calendars::{holiday_files, plans};
 pub use documents::{api_bodies, site_config};
 pub use osdp::{osdp_device, osdp_frames, osdp_panel};
@@ -24,7 +26,7 @@ pub use tables::{board_profiles, card_formats, converters};
 pub type Target = fn(&[u8]);
 
 /// All targets, by the name of their folder of seeds.
-pub const TARGETS: [(&str, Target); 10] = [
+pub const TARGETS: [(&str, Target); 11] = [
     ("osdp_frames", osdp_frames),
     ("osdp_panel", osdp_panel),
     ("osdp_device", osdp_device),
@@ -35,6 +37,7 @@ pub const TARGETS: [(&str, Target); 10] = [
     ("api_bodies", api_bodies),
     ("plans", plans),
     ("holiday_files", holiday_files),
+    ("backups", backups),
 ];
 
 /// The seeds of a target: everything in its folder, finds included.

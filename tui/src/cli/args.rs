@@ -18,6 +18,7 @@ mod readers;
 mod schedules;
 mod standing;
 mod structure;
+mod vault;
 mod why;
 
 use crate::demo::{DaemonArgs, DemoArgs};
@@ -35,6 +36,7 @@ pub use structure::{
     CompaniesAction, GrantArgs, GroupsAction, HoldingArg, KeyEdit, KeyFlagFields, LanguageArg,
     PlaceFields, PlacesAction, QuickArg, Setting,
 };
+pub use vault::BackupArgs;
 pub use why::WhyArgs;
 
 /// Where the daemon listens unless told otherwise.
@@ -238,6 +240,13 @@ pub enum Command {
         #[command(subcommand)]
         action: Option<HolidaysAction>,
     },
+    /// Check every invariant of the store, while the doors go on.
+    Verify,
+    /// Make a backup of the appliance, while the doors go on.
+    #[command(
+        after_help = "Examples:\n  doorward backup --folder /mnt/usb --passphrase-file -\n  doorward backup --recipient age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p --folder /mnt/usb\n  doorwardd restore /mnt/usb/doorward-My-site-20261122T030000Z.age --passphrase-file -"
+    )]
+    Backup(BackupArgs),
     /// Export the logs, also with the proof that nothing in them was altered.
     #[command(
         after_help = "Examples:\n  doorward log export events --format csv > passages.csv\n  doorward log export events --proof > passages.proof\n  tests/verify_log.py passages.proof"

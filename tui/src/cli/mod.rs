@@ -28,6 +28,7 @@ mod structure;
 pub mod table;
 pub mod time;
 mod users;
+mod vault;
 mod week;
 mod why;
 mod why_event;
@@ -110,6 +111,8 @@ async fn call(context: &mut Context, command: Command) -> Result<(), Failure> {
         Command::Areas { action } => areas::run(context, action).await,
         Command::Alarms { action } => alarms::run(context, action).await,
         Command::Events(args) => events::run(context, args).await,
+        Command::Verify => vault::verify(context).await,
+        Command::Backup(args) => vault::backup(context, args).await,
         Command::Log { action } => log::run(context, action).await,
         Command::Unlock {
             door,

@@ -26,11 +26,12 @@ pub use error::ClientError;
 pub use stream::{EventStream, LiveMessage, LiveStream, SILENCE_MAX};
 
 use crate::{
-    Alarm, AlarmNote, AlarmsPage, AlarmsQuery, Applied, CardFormats, Changes, DEFAULT_SOCKET,
-    DaysQuery, DecodeBody, DecodedCard, DoorUser, DoorView, EncodeBody, EncodedCard, EnrolBody,
-    EventRow, EventWhy, EventsPage, EventsQuery, ForgiveBody, GrantBody, HolidayDays, Inside,
-    LearnBody, LearnedCard, ListQuery, ModeBody, Page, Presets, PreviewRequest, ProofPage,
-    ProofQuery, Resource, Saved, SchedulePreview, Status, UserAccess, UserDoor, WhyRequest,
+    Alarm, AlarmNote, AlarmsPage, AlarmsQuery, Applied, BackupBody, CardFormats, Changes,
+    DEFAULT_SOCKET, DaysQuery, DecodeBody, DecodedCard, DoorUser, DoorView, EncodeBody,
+    EncodedCard, EnrolBody, EventRow, EventWhy, EventsPage, EventsQuery, ForgiveBody, GrantBody,
+    HolidayDays, Inside, LearnBody, LearnedCard, ListQuery, ModeBody, Page, Presets,
+    PreviewRequest, ProofPage, ProofQuery, Resource, Saved, SchedulePreview, Status, UserAccess,
+    UserDoor, VaultJob, WhyRequest,
 };
 use exchange::Call;
 
@@ -385,6 +386,27 @@ impl Client {
     /// Erases a person from the table and, in the background, from the logs. It cannot be undone.
     pub async fn erase_user(&self, user: UserId) -> Result<(), ClientError> {
         let call = Call::new(Method::POST, &format!("/v1/users/{user}/erase"));
+        self.send_for_nothing(call).await
+    }
+
+    /// Begins to check every invariant of the store.
+    pub async fn verify(&self) -> Result<VaultJob, ClientError> {
+        self.send(Call::new(Method::POST, "/v1/verify")).await
+    }
+
+    /// Begins a backup.
+    pub async fn back_up(&self, body: &BackupBody) -> Result<VaultJob, ClientError> {
+        self.write(Method::POST, "/v1/backup", body).await
+    }
+
+    /// The check or backup that runs, or ran last.
+    pub async fn vault_job(&self) -> Result<VaultJob, ClientError> {
+        self.read("/v1/vault").await
+    }
+
+    /// Breaks off the check or backup that runs.
+    pub async fn cancel_vault_job(&self) -> Result<(), ClientError> {
+        let call = Call::new(Method::POST, "/v1/vault/cancel");
         self.send_for_nothing(call).await
     }
 

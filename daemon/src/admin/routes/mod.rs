@@ -18,6 +18,7 @@ mod schedules;
 mod standing;
 mod status;
 mod structure;
+mod vault;
 mod why;
 
 use axum::Router;
@@ -87,6 +88,10 @@ pub(super) fn router() -> (Router<Desk>, Bytes) {
         .routes(routes!(logs::prove_audit))
         .routes(routes!(logs::erase))
         .routes(routes!(live::live))
+        .routes(routes!(vault::verify))
+        .routes(routes!(vault::back_up))
+        .routes(routes!(vault::job))
+        .routes(routes!(vault::cancel))
         .routes(routes!(why::why))
         .routes(routes!(past::why))
         .routes(routes!(past::access))

@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 
 use super::snapshot::{Part, Snapshot};
 use super::{StoreError, TableView};
-pub use offline::{OfflineError, verify_folder};
+pub use offline::{OfflineError, is_in_use, verify_folder};
 
 use logs::{Alarms, Audit, Events};
 use table::Table;

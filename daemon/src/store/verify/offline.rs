@@ -78,6 +78,13 @@ fn snapshot_and_verify(
     verify(&snapshot, &store.view(), progress)
 }
 
+/// Whether a daemon runs on the store in the folder `path`.
+#[must_use]
+pub fn is_in_use(path: &Path) -> bool {
+    File::open(path.join("db"))
+        .is_ok_and(|file| Flock::lock(file, FlockArg::LockSharedNonblock).is_err())
+}
+
 /// Copies the database and a change that waits beside it; no keys.
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
