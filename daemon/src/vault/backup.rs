@@ -155,7 +155,7 @@ fn file_name(site: &str, at: Wall) -> String {
         .filter(|c| !matches!(c, '-' | ':'))
         .collect();
     let stamp = digits.split('.').next().unwrap_or_default();
-    format!("{}{site}-{stamp}Z.{EXTENSION}", PREFIX)
+    format!("{PREFIX}{site}-{stamp}Z.{EXTENSION}")
 }
 
 /// What the names of backups begin with.
