@@ -1,7 +1,7 @@
 //! Backups: the whole appliance in one locked file, and back again.
 //!
 //! - [`make`]: writes one while the daemon goes on, as of one revision and one event, and reads it
-//!   again before it counts. [`restore`]: makes an appliance of it.
+//!   again before it counts. `restore`: makes an appliance of it.
 //! - [`container`]: what is inside; [`lock`]: what it is locked with.
 //! - [`Jobs`]: one at a time, with progress, for the API and for the night.
 
