@@ -1,7 +1,7 @@
 //! The store after a power cut, at any moment, with any part of what was not synced lost.
 //!
 //! A process works on a store while strace(1) records every write, sync and renaming. From the record
-//! the folder is made as it may be found after a cut ([`disk`]), and the store is opened on it. Some of
+//! the folder is made as it may be found after a cut (`disk`), and the store is opened on it. Some of
 //! the folders found are worked on again, so that cuts fall into recoveries, too.
 
 mod disk;
