@@ -86,6 +86,11 @@ pub fn run(options: &Options) -> Result<Figures> {
     lay_table(&folder.join("data"), sample)?;
     std::fs::write(folder.join("site.toml"), site_toml(folder))?;
     progress("starting the daemon");
+    // The log of a run before says that an index is warm, too.
+    let log = folder.join("daemon.log");
+    if log.exists() {
+        std::fs::remove_file(log)?;
+    }
     let daemon = Daemon::start(folder)?;
     wait_warm(folder)?;
     let syncs = measure_syncs(folder)?;

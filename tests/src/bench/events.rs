@@ -1,7 +1,7 @@
 //! The passage log when it is long: opening it, finding in it, adding to it.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
@@ -296,6 +296,5 @@ pub(super) fn forget_cached(data: &Path) -> Result<()> {
         file.sync_all()?;
         posix_fadvise(&file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED)?;
     }
-    std::thread::sleep(Duration::from_millis(100));
     Ok(())
 }
