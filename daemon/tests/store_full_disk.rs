@@ -84,6 +84,16 @@ struct Bench {
 }
 
 impl Bench {
+    fn of(store: &Store) -> Self {
+        let (sink, acks) = store.event_sink();
+        Self {
+            store: store.clone(),
+            sink,
+            acks,
+            appended: 0,
+        }
+    }
+
     fn append(&mut self) -> u64 {
         self.appended += 1;
         self.sink.append(self.appended, event(self.appended));
@@ -171,14 +181,8 @@ async fn events_wait_for_room_and_become_durable_in_order() {
     };
     let path = disk.0.path().join("table");
     let (store, thread) = Store::open(&path, without_reserve()).unwrap();
-    let (sink, acks) = store.event_sink();
     let mut health = store.health();
-    let mut bench = Bench {
-        store: store.clone(),
-        sink,
-        acks,
-        appended: 0,
-    };
+    let mut bench = Bench::of(&store);
     bench.commit(1).await.unwrap();
 
     // Twice, so that a recovered store can fail and recover again.
@@ -236,13 +240,7 @@ async fn fill_with_changes(rows: u32, rounds: usize) {
     };
     let path = disk.0.path().join("table");
     let (store, thread) = Store::open(&path, without_reserve()).unwrap();
-    let (sink, acks) = store.event_sink();
-    let mut bench = Bench {
-        store: store.clone(),
-        sink,
-        acks,
-        appended: 0,
-    };
+    let mut bench = Bench::of(&store);
     let mut health = store.health();
     let mut revision = 0;
     // Several times: a large change can fail before and after it is decided.
@@ -298,14 +296,8 @@ async fn events_go_on_in_the_reserve_and_changes_are_refused() {
     };
     let path = disk.0.path().join("table");
     let (store, thread) = Store::open(&path, StoreOptions::default()).unwrap();
-    let (sink, acks) = store.event_sink();
     let mut health = store.health();
-    let mut bench = Bench {
-        store: store.clone(),
-        sink,
-        acks,
-        appended: 0,
-    };
+    let mut bench = Bench::of(&store);
     bench.commit(1).await.unwrap();
     assert!(path.join("reserve").exists());
     for round in 0..2u32 {

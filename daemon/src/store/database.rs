@@ -15,9 +15,9 @@ use super::{StoreError, StoreOptions};
 /// blob, a file of its own with its own ways to be lost.
 const SEGMENT_BYTES: usize = 2 * 1024 * 1024;
 
-/// The largest value, in bytes: of a row of the table, too, for which a block holds it alone. A leaf of sled holds at most 16 rows, and for a moment a few more
-/// while neighbours merge: 22 of the largest stay below a quarter of a segment, so there are
-/// never blobs.
+/// The largest value, in bytes. A row of the table that is so large has a block to itself. A leaf
+/// of sled holds at most 16 rows, and for a moment a few more while neighbours merge: 22 of the
+/// largest stay below a quarter of a segment, so there are never blobs.
 pub(super) const VALUE_BYTES_MAX: usize = 22 * 1024;
 
 /// How long to wait for the lock: threads of sled may hold on to a closed database for a moment.
